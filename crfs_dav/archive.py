@@ -1,0 +1,78 @@
+"""What a layer says about its files: `Entry`, `Kind`, `Archive`. What it looks like as a tree is said in `tree`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from crfs_dav.names import Digest
+from crfs_dav.readers import ReaderAt
+
+EMPTY: Mapping[str, bytes] = MappingProxyType({})
+
+
+class Kind(Enum):
+    """What an entry is, in the TOC's own words (estargz.md, "TOC")."""
+
+    DIR = "dir"
+    REG = "reg"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    CHAR = "char"
+    BLOCK = "block"
+    FIFO = "fifo"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that an archive lists, as stored.
+
+    Names are text in which bytes that are not UTF-8 stand as lone surrogates (PEP 383, `surrogateescape`).
+    """
+
+    name: str
+    kind: Kind
+    size: int = 0  # bytes; 0 for all kinds but reg
+    mode: int = 0  # permission bits and setuid, setgid, sticky: at most 0o7777
+    uid: int = 0
+    gid: int = 0
+    user_name: str = ""
+    group_name: str = ""
+    mtime: datetime | None = None  # aware, UTC; None where the archive says nothing
+    link_name: str = ""  # target of a symlink or hardlink, as stored
+    digest: Digest | None = None  # of the whole content of a reg, where known
+    xattrs: Mapping[str, bytes] = EMPTY
+    implied: bool = False  # a directory that the archive does not list, only paths below it
+
+
+class Outline(NamedTuple):
+    """The part of an entry that a tree is built from."""
+
+    name: str
+    kind: Kind
+    link_name: str
+
+
+class Archive(Protocol):
+    """Entries and contents of one layer; immutable, for any thread.
+
+    `entries` may make each `Entry` when asked for it. A content is asked for by *position* in `entries`, not
+    by name: archives hold duplicate names, and each duplicate has content of its own.
+    """
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Entries in archive order, names as stored, hard links as such."""
+        ...
+
+    def outline(self) -> Iterator[Outline]:
+        """Name, kind and link name of each entry, in the order of `entries`, without making the entries."""
+        ...
+
+    def open(self, position: int) -> ReaderAt:
+        """Verified content of the reg at `position`; raises Corrupt where its chunks make no sense."""
+        ...

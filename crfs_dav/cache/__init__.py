@@ -1,0 +1,1 @@
+"""Memories of bytes: in memory, on disk, chained, and as a reader."""

@@ -1,0 +1,41 @@
+"""The errors that crfs-dav raises; each is translated once at each edge.
+
+CrfsError
+ +-- NotFound       no such registry, repository, tag, digest, path
+ +-- AccessDenied   the registry, or this server's policy, says no
+ +-- Unavailable    no answer, too slow, throttled, or broken for now: worth another try
+ +-- Corrupt        bytes that break their format, size or digest: no use trying again
+ +-- BadName        text that is no legal name (a ValueError too)
+
+Texts have one word order: `<what>: <found>; expected <wanted>`.
+"""
+
+from __future__ import annotations
+
+
+class CrfsError(Exception):
+    """Any failure that crfs-dav knows by name."""
+
+
+class NotFound(CrfsError):
+    """There is no such thing."""
+
+
+class AccessDenied(CrfsError):
+    """It may be there, but not for us."""
+
+
+class Unavailable(CrfsError):
+    """It cannot be had now; `retry_after_seconds` says when to ask again, where that is known."""
+
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Corrupt(CrfsError):
+    """Bytes that are not what their format, size or digest promises."""
+
+
+class BadName(CrfsError, ValueError):
+    """Text that does not spell what it should."""

@@ -1,0 +1,1 @@
+"""Layer formats: from the bytes of a blob to an `Archive`."""

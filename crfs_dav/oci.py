@@ -1,0 +1,195 @@
+"""Descriptors, manifests, indexes and platforms: JSON to values. Pure.
+
+Specification: OCI image-spec v1.1 (`descriptor.md`, `manifest.md`, `image-index.md`) and Docker's schema 2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from crfs_dav.errors import BadName, Corrupt, NotFound
+from crfs_dav.names import Digest, parse_digest
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+MANIFEST_TYPES = (OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST)
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+TOC_DIGEST_ANNOTATION = "containerd.io/snapshot/stargz/toc.digest"
+TITLE_ANNOTATION = "org.opencontainers.image.title"
+
+MANIFEST_SIZE_LIMIT = 16 << 20  # bytes; registries must take 4 MiB, ggcr stops at 100
+_LIST_LIMIT = 10_000  # layers of a manifest, manifests of an index
+_SIZE_LIMIT = 1 << 62  # bytes; what a blob may claim
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What an image runs on; `variant` and `os_version` are empty where nothing is said."""
+
+    os: str
+    architecture: str
+    variant: str = ""
+    os_version: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+    @property
+    def file_name(self) -> str:
+        """The platform as one path component: `linux-arm64-v8`."""
+        return "-".join(filter(None, (self.os, self.architecture, self.variant, self.os_version))).replace("/", "-")
+
+
+DEFAULT_PLATFORM = Platform("linux", "amd64")
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """Type, digest and size in bytes of a blob or manifest, and what its parent says of it."""
+
+    media_type: str
+    digest: Digest
+    size: int
+    annotations: Mapping[str, str] = field(default=NOTHING, hash=False)
+    platform: Platform | None = None
+    artifact_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An image manifest (or Docker's schema 2); `document` is the JSON as stored."""
+
+    media_type: str
+    config: Descriptor
+    layers: Sequence[Descriptor]
+    document: bytes
+    annotations: Mapping[str, str] = NOTHING
+    artifact_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An image index (or Docker's manifest list); `document` is the JSON as stored."""
+
+    media_type: str
+    manifests: Sequence[Descriptor]
+    document: bytes
+    annotations: Mapping[str, str] = NOTHING
+
+
+def parse_platform(text: str) -> Platform:
+    """Platform spelled `os/architecture[/variant]`; raises BadName."""
+    parts = text.split("/")
+    if not 2 <= len(parts) <= 3 or not all(parts):
+        raise BadName(f"platform: {text!r}; expected os/architecture[/variant], like linux/amd64")
+    return Platform(*parts)
+
+
+def parse_manifest(document: bytes, media_type: str = "") -> Manifest | Index:
+    """The manifest or index in `document`; raises Corrupt.
+
+    Decided by the shape of the body: static registries send wrong types (ggcr `descriptor.go` tolerates them too).
+    """
+    body = _json_object(document)
+    own_type = body.get("mediaType") or media_type.partition(";")[0].strip()
+    annotations = _annotations(body)
+    if isinstance(body.get("manifests"), list):
+        manifests = _descriptors(body["manifests"], "index")
+        return Index(str(own_type or OCI_INDEX), manifests, document, annotations)
+    if isinstance(body.get("layers"), list) and isinstance(body.get("config"), dict):
+        layers = _descriptors(body["layers"], "manifest")
+        config = _descriptor(body["config"])
+        artifact_type = str(body.get("artifactType") or config.media_type)
+        return Manifest(str(own_type or OCI_MANIFEST), config, layers, document, annotations, artifact_type)
+    if "fsLayers" in body or body.get("schemaVersion") == 1:
+        raise Corrupt("manifest: Docker schema 1; expected schema 2 or OCI, schema 1 is no longer served by anyone")
+    raise Corrupt(f"manifest: keys {sorted(map(str, body))[:8]}; expected layers and config, or manifests")
+
+
+def _json_object(document: bytes) -> dict[str, Any]:
+    if len(document) > MANIFEST_SIZE_LIMIT:
+        raise Corrupt(f"manifest: {len(document)} bytes; expected at most {MANIFEST_SIZE_LIMIT}")
+    try:
+        body = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise Corrupt(f"manifest: {error}; expected JSON") from None
+    if not isinstance(body, dict):
+        raise Corrupt(f"manifest: {type(body).__name__}; expected a JSON object")
+    return body
+
+
+def _descriptors(values: list[Any], what: str) -> tuple[Descriptor, ...]:
+    if len(values) > _LIST_LIMIT:
+        raise Corrupt(f"{what}: {len(values)} descriptors; expected at most {_LIST_LIMIT}")
+    return tuple(map(_descriptor, values))
+
+
+def _descriptor(value: Any) -> Descriptor:
+    if not isinstance(value, dict):
+        raise Corrupt(f"descriptor: {type(value).__name__}; expected a JSON object")
+    size = value.get("size")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _SIZE_LIMIT:
+        raise Corrupt(f"descriptor size: {size!r}; expected a count of bytes")
+    try:
+        digest = parse_digest(str(value.get("digest")))
+    except BadName as error:
+        raise Corrupt(str(error)) from None
+    return Descriptor(
+        media_type=str(value.get("mediaType") or ""),
+        digest=digest,
+        size=size,
+        annotations=_annotations(value),
+        platform=_platform(value.get("platform")),
+        artifact_type=str(value.get("artifactType") or ""),
+    )
+
+
+def _annotations(value: dict[str, Any]) -> Mapping[str, str]:
+    annotations = value.get("annotations")
+    if not isinstance(annotations, dict):
+        return NOTHING
+    return MappingProxyType({str(key): text for key, text in annotations.items() if isinstance(text, str)})
+
+
+def _platform(value: Any) -> Platform | None:
+    if not isinstance(value, dict) or not isinstance(value.get("os"), str):
+        return None
+    texts = [value.get(key) for key in ("os", "architecture", "variant", "os.version")]
+    return Platform(*(text if isinstance(text, str) else "" for text in texts))
+
+
+def is_runnable(descriptor: Descriptor) -> bool:
+    """True unless an index's entry is machinery: an attestation (platform unknown) or an artifact such as SOCI's."""
+    if descriptor.artifact_type or "vnd.docker.reference.type" in descriptor.annotations:
+        return False
+    return descriptor.platform is None or descriptor.platform.os != "unknown"
+
+
+def choose(index: Index, platform: Platform) -> Descriptor:
+    """First entry of `index` for `platform` (image-index.md: the first match wins); raises NotFound.
+
+    An entry without a platform counts as linux/amd64, as ggcr takes it. Variant and OS version count only where
+    `platform` names them.
+    """
+    runnable = [descriptor for descriptor in index.manifests if is_runnable(descriptor)]
+    for descriptor in runnable:
+        if _fits(descriptor.platform or DEFAULT_PLATFORM, platform):
+            return descriptor
+    found = ", ".join(str(descriptor.platform or DEFAULT_PLATFORM) for descriptor in runnable[:20]) or "none"
+    raise NotFound(f"platform: {found}; expected {platform}")
+
+
+def _fits(found: Platform, wanted: Platform) -> bool:
+    if (found.os, found.architecture) != (wanted.os, wanted.architecture):
+        return False
+    return wanted.variant in ("", found.variant) and wanted.os_version in ("", found.os_version)

@@ -1,0 +1,144 @@
+"""Bytes by offset (`ReaderAt`), memories of bytes (`ByteStore`), and small adapters between them.
+
+Every reader here may be used from any number of threads at once.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+@runtime_checkable
+class ReaderAt(Protocol):
+    """Immutable bytes read by offset, from any thread."""
+
+    @property
+    def size(self) -> int:
+        """Bytes in all, known without I/O."""
+        ...
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Exactly `min(size, self.size - offset)` bytes, `b""` from the end on; never short: raises a CrfsError."""
+        ...
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A `ReaderAt` that remembers what it read, and can be told that it remembers rubbish."""
+
+    def forget(self, offset: int, size: int) -> None:
+        """Drop what is remembered of bytes `[offset, offset+size)`: the next read asks the source again."""
+        ...
+
+
+class ByteStore(Protocol):
+    """A bounded memory of byte strings; any key may vanish at any time.
+
+    Keys are `<digest>/<rest>`: they name immutable content, so values never go stale. `<rest>` is made of
+    `[a-z0-9.-]`.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """Bytes kept under `key`, or None."""
+        ...
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep `data` under `key`, if there is room for it. Never raises: a memory that fails forgets."""
+        ...
+
+    def discard(self, key: str) -> None:
+        """Forget `key`, if it is known."""
+        ...
+
+    def keys(self, digest: str) -> Iterable[str]:
+        """Keys now kept that begin with `<digest>/`, in no order."""
+        ...
+
+
+class BytesReader:
+    """A `ReaderAt` over a byte string."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return len(self._data)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes `[offset, offset+size)`, fewer only at the end."""
+        return self._data[offset : offset + size]
+
+
+class Section:
+    """A `ReaderAt` over `size` bytes of another one, from `offset` on."""
+
+    def __init__(self, reader: ReaderAt, offset: int, size: int) -> None:
+        self._reader = reader
+        self._offset = offset
+        self._size = max(0, min(size, reader.size - offset))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the section."""
+        return self._size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes `[offset, offset+size)` of the section, fewer only at its end."""
+        size = min(size, self._size - offset)
+        return self._reader.read_at(self._offset + offset, size) if size > 0 else b""
+
+    def forget(self, offset: int, size: int) -> None:
+        """Pass the word on to the reader below."""
+        forget(self._reader, self._offset + offset, size)
+
+
+class ReaderIO(io.RawIOBase):
+    """A `ReaderAt` as a seekable binary file; for one thread at a time, like any file."""
+
+    def __init__(self, reader: ReaderAt) -> None:
+        super().__init__()
+        self._reader = reader
+        self._offset = 0
+
+    def readable(self) -> bool:
+        """True: that is all it does."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Offset of the next byte."""
+        return self._offset
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Offset after the move; raises ValueError before the start."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._reader.size}[whence]
+        if origin + offset < 0:
+            raise ValueError(f"seek: {origin + offset}; expected an offset from 0 on")
+        self._offset = origin + offset
+        return self._offset
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Count of bytes read into `buffer`, 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        data = self._reader.read_at(self._offset, len(view))
+        view[: len(data)] = data
+        self._offset += len(data)
+        return len(data)
+
+
+def forget(reader: ReaderAt, offset: int, size: int) -> bool:
+    """Make `reader` forget bytes `[offset, offset+size)`; False where it has no memory and asking again is no use."""
+    if not isinstance(reader, Forgetful):
+        return False
+    reader.forget(offset, size)
+    return True

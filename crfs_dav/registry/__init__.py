@@ -1,0 +1,1 @@
+"""The HTTP client: sessions, authentication, manifests, listings, blobs by range."""

@@ -1,0 +1,1 @@
+"""Directories and files: a layer as a tree, layers merged, links followed."""
