@@ -1,0 +1,131 @@
+"""`DemoRegistry`: a read-only registry inside the process, on 127.0.0.1, that records what it is asked.
+
+It serves the sample image of `crfs-dav serve --demo`, and the tests, for which it also misbehaves.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crfs_dav.demo.api import answer
+from crfs_dav.demo.content import Content, StoredManifest
+from crfs_dav.demo.exchange import Answer, Request
+from crfs_dav.demo.listener import Listener
+from crfs_dav.names import Digest
+from crfs_dav.oci import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, Platform
+
+Layer = tuple[bytes, Mapping[str, str]]  # blob and annotations
+
+
+class DemoRegistry:
+    """A registry that listens from its making on until `close`; a context manager. For any thread."""
+
+    def __init__(self, *, port: int = 0) -> None:
+        self._content = Content()
+        self._requests: list[Request] = []
+        self._lock = threading.Lock()
+        self._listener = Listener(self._serve, port=port)
+
+    def __enter__(self) -> DemoRegistry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening and cut every connection, also one that is being answered."""
+        self._listener.close()
+
+    @property
+    def host(self) -> str:
+        """`127.0.0.1:<port>`: the registry's name in references."""
+        return self._listener.host
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:<port>`."""
+        return f"http://{self.host}"
+
+    @property
+    def requests(self) -> list[Request]:
+        """All requests since the last `clear_requests`, in order of arrival."""
+        with self._lock:
+            return list(self._requests)
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        with self._lock:
+            self._requests.clear()
+
+    def add_blob(self, data: bytes) -> Digest:
+        """Digest under which `data` is now served, in every repository."""
+        return self._content.add_blob(data)
+
+    def add_manifest(self, repository: str, tag: str | None, document: Any, media_type: str) -> Digest:
+        """Digest under which `document` (bytes as they are, or a JSON value) is now served, and by `tag` too."""
+        data = document if isinstance(document, bytes) else json.dumps(document).encode()
+        digest = self._content.add_manifest(repository, StoredManifest(data, media_type))
+        if tag is not None:
+            self._content.set_tag(repository, tag, digest)
+        return digest
+
+    def add_image(
+        self, repository: str, tag: str | None, layers: Sequence[Layer], *, config: Mapping[str, Any] | None = None
+    ) -> Digest:
+        """Digest of a new image of `layers`, base first; `config` may lack its rootfs, which is then worked out."""
+        rootfs = {"type": "layers", "diff_ids": [_diff_id(blob) for blob, _ in layers]}
+        document = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs, **(config or {})}).encode()
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": self._add_described(document, OCI_CONFIG),
+            "layers": [
+                self._add_described(blob, OCI_LAYER_GZIP) | ({"annotations": dict(notes)} if notes else {})
+                for blob, notes in layers
+            ],
+        }
+        return self.add_manifest(repository, tag, manifest, OCI_MANIFEST)
+
+    def add_index(self, repository: str, tag: str | None, images: Mapping[Platform, Digest]) -> Digest:
+        """Digest of a new index of images that `repository` has already."""
+        entries = [self._index_entry(repository, platform, digest) for platform, digest in images.items()]
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+        return self.add_manifest(repository, tag, index, OCI_INDEX)
+
+    def retag(self, repository: str, tag: str, digest: Digest) -> None:
+        """Point `tag` at another manifest."""
+        self._content.set_tag(repository, tag, digest)
+
+    def remove_tag(self, repository: str, tag: str) -> None:
+        """Take `tag` away; its manifest stays."""
+        self._content.set_tag(repository, tag, None)
+
+    def _serve(self, request: Request) -> Answer:
+        with self._lock:
+            self._requests.append(request)
+        return answer(self._content, request)
+
+    def _add_described(self, data: bytes, media_type: str) -> dict[str, Any]:
+        return {"mediaType": media_type, "digest": str(self.add_blob(data)), "size": len(data)}
+
+    def _index_entry(self, repository: str, platform: Platform, digest: Digest) -> dict[str, Any]:
+        manifest = self._content.manifest(repository, digest)
+        if manifest is None:
+            raise KeyError(f"image: {digest}; expected one that {repository} holds")
+        spelled = {"os": platform.os, "architecture": platform.architecture, "variant": platform.variant}
+        return {
+            "mediaType": manifest.media_type,
+            "digest": str(digest),
+            "size": len(manifest.document),
+            "platform": {key: value for key, value in spelled.items() if value},
+        }
+
+
+def _diff_id(blob: bytes) -> str:
+    tar = gzip.decompress(blob) if blob.startswith(b"\x1f\x8b") else blob
+    return f"sha256:{hashlib.sha256(tar).hexdigest()}"
