@@ -13,6 +13,8 @@ from crfs_dav.names import Digest
 from crfs_dav.readers import ReaderAt
 
 EMPTY: Mapping[str, bytes] = MappingProxyType({})
+MIME_TYPE_XATTR = "user.mime_type"
+"""Attribute that says a file's media type (freedesktop.org, "Common Extended Attributes")."""
 
 
 class Kind(Enum):

@@ -6,8 +6,10 @@ Specification: OCI image-spec v1.1 (`descriptor.md`, `manifest.md`, `image-index
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -193,3 +195,26 @@ def _fits(found: Platform, wanted: Platform) -> bool:
     if (found.os, found.architecture) != (wanted.os, wanted.architecture):
         return False
     return wanted.variant in ("", found.variant) and wanted.os_version in ("", found.os_version)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What an image's config says of the whole image (OCI image-spec `config.md`)."""
+
+    created: datetime | None
+    platform: Platform | None
+
+
+def parse_config(document: bytes) -> ImageConfig:
+    """The config in `document`; what it does not say, or says wrong, is None; raises Corrupt if it is no object."""
+    body = _json_object(document)
+    return ImageConfig(_time(body.get("created")), _platform(body))
+
+
+def _time(value: Any) -> datetime | None:
+    """RFC 3339 with any number of fraction digits (Go writes nine), in UTC."""
+    match = re.fullmatch(r"([0-9-]{10}[Tt][0-9:]{8})(?:\.[0-9]+)?([Zz]|[+-][0-9:]{5})", str(value))
+    try:
+        return datetime.fromisoformat("".join(match.groups())).astimezone(UTC) if match else None
+    except (ValueError, OverflowError):
+        return None

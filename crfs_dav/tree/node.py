@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeGuard
 
-from crfs_dav.archive import Entry, Kind
+from crfs_dav.archive import Entry
 from crfs_dav.errors import NotFound
 from crfs_dav.readers import ReaderAt
 
@@ -19,7 +19,10 @@ class Node(Protocol):
 
     @property
     def entry(self) -> Entry:
-        """What is known of it without I/O; of a hard link, the entry of its target. Kind DIR means a `Directory`."""
+        """What is known of it; of a hard link, the entry of its target. Kind DIR means a `Directory`.
+
+        Free of I/O inside layers and images; a name above them may be looked up now, and raise NotFound.
+        """
         ...
 
 
@@ -49,8 +52,8 @@ class Directory(Node, Protocol):
 
 
 def is_directory(node: Node) -> TypeGuard[Directory]:
-    """True if `node` has children. By its entry: an isinstance check of a protocol costs some microseconds."""
-    return node.entry.kind is Kind.DIR
+    """True if `node` has children. Asks for no entry: upper levels may resolve a name there."""
+    return hasattr(node, "lookup")
 
 
 def walk(root: Directory, components: Sequence[str]) -> Node:

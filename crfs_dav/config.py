@@ -1,0 +1,195 @@
+"""Settings: frozen records made of a YAML file, checked strictly, with every default in one place.
+
+`conf/crfs-dav.yaml` lists every option with its default and a line of why; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from crfs_dav.errors import BadName, CrfsError
+from crfs_dav.names import Registry, parse_registry, parse_repository
+from crfs_dav.oci import Platform, parse_platform
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Size = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
+
+_FILE_LIMIT = 1 << 20  # bytes
+
+
+class BadConfig(CrfsError):
+    """A setting that cannot be: its text is for the person who wrote it."""
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class RegistryConfig(_Settings):
+    """One registry that the configuration names."""
+
+    scheme: Literal["http", "https"] | None = None
+    repositories: tuple[str, ...] = ()
+    username: str | None = None
+    password_file: str | None = None
+    password_env: str | None = None
+
+
+class CacheConfig(_Settings):
+    """Where and how much is remembered; sizes in bytes."""
+
+    directory: str | None = None
+    disk_bytes: Size = 10 << 30
+    range_bytes: Size = 32 << 20
+    chunk_bytes: Size = 96 << 20
+
+
+class LimitsConfig(_Settings):
+    """Bounds in time towards the registries."""
+
+    connect_timeout_seconds: Seconds = 5.0
+    read_timeout_seconds: Seconds = 10.0
+    deadline_seconds: Seconds = 20.0
+
+
+_DEFAULT_REGISTRIES = (
+    "docker.io",
+    "ghcr.io",
+    "quay.io",
+    "gcr.io",
+    "us.gcr.io",
+    "eu.gcr.io",
+    "asia.gcr.io",
+    "registry.k8s.io",
+    "mcr.microsoft.com",
+    "public.ecr.aws",
+    "icr.io",
+)
+
+
+class Config(_Settings):
+    """Everything that can be set."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    anonymous: bool = False
+    threads: Count = 40
+    registries: dict[str, RegistryConfig | None] = msgspec.field(
+        default_factory=lambda: dict.fromkeys(_DEFAULT_REGISTRIES),
+    )
+    platform: str = "linux/amd64"
+    tag_ttl_seconds: Seconds = 60.0
+    listed_digests: Size = 64
+    cache: CacheConfig = CacheConfig()
+    limits: LimitsConfig = LimitsConfig()
+
+    def named_registries(self) -> Mapping[Registry, RegistryConfig]:
+        """Settings of each registry that the configuration names."""
+        return {parse_registry(name): settings or RegistryConfig() for name, settings in self.registries.items()}
+
+    def default_platform(self) -> Platform:
+        """The platform chosen of an index."""
+        return parse_platform(self.platform)
+
+    def cache_directory(self) -> Path:
+        """Folder of the cache on disk: the one set, else one in the user's cache folder."""
+        if self.cache.directory is not None:
+            return Path(self.cache.directory).expanduser()
+        return _user_cache_folder() / "crfs-dav"
+
+
+def load_config(path: Path | None, overrides: Mapping[str, Any]) -> Config:
+    """Settings of the file at `path`, or the defaults, with `overrides` in place of some; raises BadConfig."""
+    values = _read(path) if path else {}
+    where = str(path) if path else "command line"
+    try:
+        config = msgspec.convert(_merged(values, overrides), Config)
+        _check(config)
+    except (msgspec.ValidationError, BadName) as error:
+        raise BadConfig(f"{where}: {error}") from None
+    return config
+
+
+def is_loopback(host: str) -> bool:
+    """True if only this machine can reach a server that listens on `host`."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def password_of(settings: RegistryConfig) -> str | None:
+    """The registry's password, from where the configuration says it lies; raises BadConfig."""
+    if settings.password_env is not None:
+        password = os.environ.get(settings.password_env)
+        if password is None:
+            raise BadConfig(f"password_env: {settings.password_env} is not set; expected it in the environment")
+        return password
+    if settings.password_file is not None:
+        return _read_text(Path(settings.password_file).expanduser()).rstrip("\r\n")
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(_read_text(path))
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadConfig(f"{path}: {' '.join(str(error).split())}; expected YAML") from None
+    if not isinstance(values, dict | None):
+        raise BadConfig(f"{path}: {type(values).__name__}; expected a YAML mapping of options")
+    return values or {}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(_FILE_LIMIT + 1)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path}: {error.strerror if isinstance(error, OSError) else 'not UTF-8 text'}") from None
+    if len(text) > _FILE_LIMIT:
+        raise BadConfig(f"{path}: over {_FILE_LIMIT} characters; expected a small file")
+    return text
+
+
+def _merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides win; mappings (the cache's options, the registries) are merged one level down."""
+    merged = dict(values)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = {**(below if isinstance(below, dict) else {}), **value} if isinstance(value, dict) else value
+    return merged
+
+
+def _check(config: Config) -> None:
+    config.default_platform()
+    named = config.named_registries()
+    for registry, settings in named.items():
+        for name in settings.repositories:
+            parse_repository(registry, name)
+        if settings.username is not None and settings.password_file is None and settings.password_env is None:
+            raise BadConfig(f"registries: {registry}: username without a password; expected password_file or _env")
+    if is_loopback(config.host):
+        return
+    if config.registries == dict.fromkeys(_DEFAULT_REGISTRIES):
+        raise BadConfig(
+            f"host: {config.host} is open to the network; expected `registries` to name what may be reached"
+        )
+    if not config.anonymous:
+        raise BadConfig(f"host: {config.host} is open to the network; expected `anonymous: true` to allow anyone in")
+
+
+def _user_cache_folder() -> Path:
+    """`XDG_CACHE_HOME`, or what each system has in its place."""
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(xdg) if xdg.startswith("/") else Path.home() / ".cache"

@@ -1,0 +1,73 @@
+"""The root that clients mount: `README-crfs.txt`, `layers/`, `images/`, and the registries below these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from crfs_dav.archive import Entry, Kind
+from crfs_dav.errors import AccessDenied, NotFound
+from crfs_dav.names import Registry, parse_registry
+from crfs_dav.namespace.probes import is_probe
+from crfs_dav.namespace.repositories import RepositoryDirectory
+from crfs_dav.namespace.site import Site
+from crfs_dav.tree.node import Directory, Node
+from crfs_dav.tree.static import StaticDirectory, StaticFile
+
+Policy = Callable[[Registry], bool]
+"""True for a registry that clients may make this server talk to."""
+
+
+class RegistriesDirectory:
+    """Registries by host: those configured and used are listed, any other that policy allows is there if asked for."""
+
+    def __init__(self, site: Site, allows: Policy) -> None:
+        self._site = site
+        self._allows = allows
+        self.entry = Entry("", Kind.DIR, mode=0o755)
+
+    def lookup(self, name: str) -> Node:
+        """Directory of the registry `name`, without asking it; raises NotFound, AccessDenied."""
+        if is_probe(name):
+            raise NotFound(f"{name}: a name that systems look for everywhere; expected a registry")
+        registry = parse_registry(name)
+        if not self._allows(registry):
+            raise AccessDenied(f"registry: {registry}; expected one that the server's configuration names")
+        return RepositoryDirectory(self._site, registry)
+
+    def children(self) -> Mapping[str, Node]:
+        """Registries that are configured or were used, in the configuration's order."""
+        return {
+            str(registry): RepositoryDirectory(self._site, registry) for registry in self._site.catalog.registries()
+        }
+
+
+def build_root(layers: Site, images: Site, allows: Policy) -> Directory:
+    """The whole tree."""
+    return StaticDirectory(
+        {
+            "README-crfs.txt": StaticFile(_README.encode()),
+            "layers": RegistriesDirectory(layers, allows),
+            "images": RegistriesDirectory(images, allows),
+        }
+    )
+
+
+_README = """\
+crfs-dav: container images as files, read straight from their registries
+
+  /layers/REGISTRY/OWNER/IMAGE/TAG/    one image, layer by layer: 0 1 … bottom top config manifest
+  /images/REGISTRY/OWNER/IMAGE/TAG/    one image, its layers merged: the root file system
+
+For example /layers/127.0.0.1:5000/my/ubuntu/18.04/bottom/etc/passwd. Where a name cannot hold a
+colon, write 127.0.0.1_5000. A registry that is not listed is there when its name is typed; so are
+images of registries that list nothing.
+
+Everything is read-only. A file is fetched when it is read, and only the parts that are read.
+
+To mount this tree, with URL as the address that the server printed when it started:
+
+  Linux    mount -t davfs -o ro URL /mnt         or   gio mount dav://HOST:PORT/
+  macOS    Finder: Go, Connect to Server, URL    or   mount_webdav -S URL /mnt
+  Windows  net use Z: URL
+  any      rclone mount --read-only :webdav: /mnt --webdav-url URL
+"""

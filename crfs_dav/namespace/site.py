@@ -1,0 +1,44 @@
+"""What every level of the path needs to know."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from crfs_dav.errors import CrfsError
+from crfs_dav.images.catalog import Catalog
+from crfs_dav.names import Digest, Reference, Repository
+from crfs_dav.namespace.views import View
+from crfs_dav.tree.lazy import LazyDirectory
+from crfs_dav.tree.node import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What names mean, how an image is shown, and how many tags of a repository get their digests listed."""
+
+    catalog: Catalog
+    view: View
+    askers: ThreadPoolExecutor
+    digest_limit: int
+
+    def image(self, reference: Reference) -> Directory:
+        """Directory of what `reference` names; raises NotFound, AccessDenied, Unavailable."""
+        self.catalog.resolve(reference)
+        return self.listed_image(reference)
+
+    def listed_image(self, reference: Reference) -> Directory:
+        """The same for a reference that the registry has listed, without asking again."""
+        return LazyDirectory(lambda: self.view(reference.repository, self.catalog.resolve(reference)))
+
+    def digests(self, repository: Repository, tags: tuple[str, ...]) -> set[Digest]:
+        """What `tags` name, asked at once; empty where there are too many, without those that cannot be had."""
+        if len(tags) > self.digest_limit:
+            return set()
+        return set(filter(None, self.askers.map(lambda tag: self._digest(Reference(repository, tag=tag)), tags)))
+
+    def _digest(self, reference: Reference) -> Digest | None:
+        try:
+            return self.catalog.resolve(reference).digest
+        except CrfsError:
+            return None

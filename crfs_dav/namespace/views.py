@@ -1,0 +1,58 @@
+"""The two ways to show one image: layer by layer (`/layers`) or merged (`/images`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crfs_dav.errors import Corrupt
+from crfs_dav.images.store import ImageStore
+from crfs_dav.names import Repository
+from crfs_dav.namespace.documents import unreadable_directory
+from crfs_dav.namespace.layers import IndexDirectory, artifact_files, is_archive, layers_directory
+from crfs_dav.oci import Descriptor, Manifest, Platform, choose
+from crfs_dav.tree.node import Directory
+from crfs_dav.tree.static import StaticDirectory
+
+View = Callable[[Repository, Descriptor], Directory]
+"""Shows what a descriptor names: the directory of one reference. Raises any CrfsError but BadName."""
+
+_INDEX_DEPTH = 4  # indexes in indexes; the specification sets no bound
+
+
+def layers_view(store: ImageStore, platform: Platform) -> View:
+    """`/layers`: layers as they are stored and the documents beside them; of an index, each platform as well."""
+
+    def open_at(depth: int, repository: Repository, descriptor: Descriptor) -> Directory:
+        manifest = store.manifest(repository, descriptor)
+        if isinstance(manifest, Manifest):
+            return layers_directory(store, repository, manifest)
+        if depth == 0:
+            raise _too_deep(repository, descriptor)
+        return IndexDirectory(manifest, platform, lambda child: open_at(depth - 1, repository, child))
+
+    return lambda repository, descriptor: open_at(_INDEX_DEPTH, repository, descriptor)
+
+
+def images_view(store: ImageStore, platform: Platform) -> View:
+    """`/images`: the root file system, layers merged; of an index, that of `platform`."""
+
+    def open_root(repository: Repository, descriptor: Descriptor) -> Directory:
+        for _ in range(_INDEX_DEPTH + 1):
+            manifest = store.manifest(repository, descriptor)
+            if isinstance(manifest, Manifest):
+                return _root(store, repository, descriptor, manifest)
+            descriptor = choose(manifest, platform)
+        raise _too_deep(repository, descriptor)
+
+    return open_root
+
+
+def _root(store: ImageStore, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Directory:
+    if not any(map(is_archive, manifest.layers)):
+        return StaticDirectory(artifact_files(store, repository, manifest.layers))
+    image = store.image(repository, descriptor, manifest)
+    return image.root or unreadable_directory([layer.descriptor for layer in image.layers if layer.tree is None])
+
+
+def _too_deep(repository: Repository, descriptor: Descriptor) -> Corrupt:
+    return Corrupt(f"{repository}@{descriptor.digest}: an index inside {_INDEX_DEPTH} others; expected a manifest")
