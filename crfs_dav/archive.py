@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
@@ -47,7 +47,7 @@ class Entry:
     mtime: datetime | None = None  # aware, UTC; None where the archive says nothing
     link_name: str = ""  # target of a symlink or hardlink, as stored
     digest: Digest | None = None  # of the whole content of a reg, where known
-    xattrs: Mapping[str, bytes] = EMPTY
+    xattrs: Mapping[str, bytes] = field(default_factory=lambda: EMPTY)
     implied: bool = False  # a directory that the archive does not list, only paths below it
 
 

@@ -31,7 +31,11 @@ MANIFEST_SIZE_LIMIT = 16 << 20  # bytes; registries must take 4 MiB, ggcr stops 
 _LIST_LIMIT = 10_000  # layers of a manifest, manifests of an index
 _SIZE_LIMIT = 1 << 62  # bytes; what a blob may claim
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, str]:
+    return _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Descriptor:
     media_type: str
     digest: Digest
     size: int
-    annotations: Mapping[str, str] = field(default=NOTHING, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=_nothing, hash=False)
     platform: Platform | None = None
     artifact_type: str = ""
 
@@ -75,7 +79,7 @@ class Manifest:
     config: Descriptor
     layers: Sequence[Descriptor]
     document: bytes
-    annotations: Mapping[str, str] = NOTHING
+    annotations: Mapping[str, str] = field(default_factory=_nothing, hash=False)
     artifact_type: str = ""
 
 
@@ -86,7 +90,7 @@ class Index:
     media_type: str
     manifests: Sequence[Descriptor]
     document: bytes
-    annotations: Mapping[str, str] = NOTHING
+    annotations: Mapping[str, str] = field(default_factory=_nothing, hash=False)
 
 
 def parse_platform(text: str) -> Platform:
@@ -159,7 +163,7 @@ def _descriptor(value: Any) -> Descriptor:
 def _annotations(value: dict[str, Any]) -> Mapping[str, str]:
     annotations = value.get("annotations")
     if not isinstance(annotations, dict):
-        return NOTHING
+        return _NOTHING
     return MappingProxyType({str(key): text for key, text in annotations.items() if isinstance(text, str)})
 
 

@@ -1,0 +1,61 @@
+"""`crfs-dav`: the command line. Each command's module is loaded only when it runs, so that help comes at once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from crfs_dav import __version__
+from crfs_dav.errors import CrfsError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code of the command: 0 done, 1 failed, 2 wrong usage or configuration."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(import_module(f"crfs_dav.cli.{options.command}").run(options))
+    except CrfsError as error:
+        print(f"crfs-dav {options.command}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crfs-dav",
+        description="Container images as files: browse and mount images of any registry over WebDAV, without a pull.",
+        epilog="Start with: crfs-dav serve --demo",
+    )
+    parser.add_argument("--version", action="version", version=f"crfs-dav {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_serve(commands)
+    return parser
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="serve registries as a WebDAV share",
+        description="Serve registries as a read-only WebDAV share, until Ctrl-C. By default on http://127.0.0.1:8080/, "
+        "without authentication, for programs of this machine only.",
+    )
+    serve.add_argument("--demo", action="store_true", help="serve a sample image from a registry inside the process")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings; see conf/crfs-dav.yaml")
+    serve.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, metavar="PORT", help="port to listen on, 0 for any free one (default: 8080)")
+    serve.add_argument(
+        "--registry",
+        action="append",
+        metavar="[http://]HOST[:PORT]",
+        help="registry to list, in place of the well-known ones; may be given several times. "
+        "http is found by trying for registries of this machine and private addresses",
+    )
+    serve.add_argument("--cache-dir", metavar="DIR", help="folder of the disk cache (default: the user's cache folder)")
+    serve.add_argument(
+        "-v", "--verbose", action="count", default=0, help="log requests; twice: those to registries too"
+    )
