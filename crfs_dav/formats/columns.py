@@ -1,0 +1,298 @@
+"""Entries and chunks of an archive as columns: about 180 bytes an entry, and no Python object for any of them.
+
+An `Entry` is made when it is asked for. Built by one thread with `extend` and `add_*`, read-only for any thread
+after `finish`.
+
+    text        name of each entry, then NUL and its link name where it has one; UTF-8, other bytes as they are
+    digest      position in `digests` (32 raw bytes each; sha256), 0 = none, BAD = not to be trusted
+    xattrs      position in a list of packed sets, 0 = none
+    chunks of entry i: rows `[first_chunks[i], first_chunks[i + 1])` of the chunk columns
+    -1          in a size or an offset: a number that makes no sense
+
+Positions in `digests` count from 1.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import overload
+
+import msgspec
+
+from crfs_dav.archive import EMPTY, Entry, Kind, Outline
+from crfs_dav.names import Digest
+
+KINDS = tuple(Kind)
+NO_DIGEST = 0
+BAD_DIGEST = 0xFFFF_FFFF
+NONSENSE = -1
+NO_MTIME = -(1 << 63)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DIGEST_SIZE = 32
+_NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
+_REG = KINDS.index(Kind.REG)
+_LINKS = (Kind.SYMLINK, Kind.HARDLINK)
+
+
+class Row(msgspec.Struct, gc=False):
+    """One entry on its way into the columns; numbers are in range, or NONSENSE where that is allowed."""
+
+    text: bytes
+    kind: int  # position in KINDS
+    size: int = 0  # may be NONSENSE
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    user: int = 0
+    group: int = 0
+    mtime: int = NO_MTIME  # microseconds since the epoch, within the years 1 to 9999
+    digest: int = NO_DIGEST
+    xattrs: int = 0
+    first_chunk: int = 0
+
+
+class ChunkRow(msgspec.Struct, gc=False):
+    """One chunk on its way into the columns; every number may be NONSENSE."""
+
+    offset: int  # of its member in the blob
+    inner_offset: int
+    file_offset: int
+    size: int
+    digest: int
+
+
+class Columns:
+    """The entries and chunks of one archive."""
+
+    def __init__(self) -> None:
+        self._text = bytearray()
+        self._text_ends = array("I")
+        self._kinds = array("B")
+        self._modes = array("H")
+        self._uids = array("I")
+        self._gids = array("I")
+        self._users = array("H")
+        self._groups = array("H")
+        self._mtimes = array("q")
+        self._sizes = array("q")
+        self._entry_digests = array("I")
+        self._xattrs = array("I")
+        self._first_chunks = array("I")
+        self._offsets = array("q")
+        self._inner_offsets = array("q")
+        self._file_offsets = array("q")
+        self._chunk_sizes = array("q")
+        self._chunk_digests = array("I")
+        self._digests = bytearray()
+        self._names = [""]  # of users and groups
+        self._name_positions = {"": 0}
+        self._packed_xattrs = bytearray()
+        self._packed_ends = array("I", [0])
+        self._boundaries = array("q")
+        self._boundaries_sorted = True
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    @property
+    def chunk_count(self) -> int:
+        """Chunks of all entries."""
+        return len(self._offsets)
+
+    @property
+    def text_size(self) -> int:
+        """Bytes of all names and link names."""
+        return len(self._text)
+
+    @property
+    def xattrs_size(self) -> int:
+        """Bytes of all packed sets of extended attributes."""
+        return len(self._packed_xattrs)
+
+    # Building
+
+    def extend(self, rows: Sequence[Row]) -> None:
+        """Append entries. Column by column: half the time of row by row."""
+        end = len(self._text)
+        text_ends = []
+        for row in rows:
+            end += len(row.text)
+            text_ends.append(end)
+        self._text += b"".join([row.text for row in rows])
+        self._text_ends.extend(text_ends)
+        self._kinds.extend([row.kind for row in rows])
+        self._modes.extend([row.mode for row in rows])
+        self._uids.extend([row.uid for row in rows])
+        self._gids.extend([row.gid for row in rows])
+        self._users.extend([row.user for row in rows])
+        self._groups.extend([row.group for row in rows])
+        self._mtimes.extend([row.mtime for row in rows])
+        self._sizes.extend([row.size for row in rows])
+        self._entry_digests.extend([row.digest for row in rows])
+        self._xattrs.extend([row.xattrs for row in rows])
+        self._first_chunks.extend([row.first_chunk for row in rows])
+
+    def extend_chunks(self, rows: Sequence[ChunkRow]) -> None:
+        """Append chunks; those of one entry stand side by side, from its `first_chunk` on."""
+        self._offsets.extend([row.offset for row in rows])
+        self._inner_offsets.extend([row.inner_offset for row in rows])
+        self._file_offsets.extend([row.file_offset for row in rows])
+        self._chunk_sizes.extend([row.size for row in rows])
+        self._chunk_digests.extend([row.digest for row in rows])
+
+    def add_digest(self, raw: bytes) -> int:
+        """Position of a sha256 digest of 32 bytes; the one added last is not added twice."""
+        if self._digests[-_DIGEST_SIZE:] != raw:
+            self._digests += raw
+        return len(self._digests) // _DIGEST_SIZE
+
+    def add_name(self, name: str) -> int:
+        """Position of a user's or group's name, 0 where there are too many."""
+        position = self._name_positions.get(name)
+        if position is None and len(self._names) <= _NAMES_LIMIT:
+            position = self._name_positions[name] = len(self._names)
+            self._names.append(name)
+        return position or 0
+
+    def add_xattrs(self, xattrs: Mapping[str, bytes]) -> int:
+        """Position of a set of extended attributes."""
+        self._packed_xattrs += msgspec.msgpack.encode(dict(xattrs))
+        self._packed_ends.append(len(self._packed_xattrs))
+        return len(self._packed_ends) - 1
+
+    def add_boundary(self, offset: int) -> None:
+        """Note that a member begins at `offset`, whoever it belongs to."""
+        last = self._boundaries[-1] if self._boundaries else NONSENSE
+        if offset != last:
+            self._boundaries_sorted = self._boundaries_sorted and offset > last
+            self._boundaries.append(offset)
+
+    def finish(self, end: int) -> None:
+        """Close the columns; `end` is where the last member ends: the TOC's offset."""
+        self.add_boundary(end)
+        if not self._boundaries_sorted:
+            self._boundaries = array("q", sorted(self._boundaries))
+        self._first_chunks.append(len(self._offsets))
+        self._name_positions = {}
+
+    def replace_texts(self, texts: Mapping[int, bytes]) -> None:
+        """Give the entries at these positions other names and link names."""
+        renamed = bytearray()
+        ends = array("I")
+        for position in range(len(self)):
+            text = texts.get(position)
+            renamed += self.text(position) if text is None else text
+            ends.append(len(renamed))
+        self._text, self._text_ends = renamed, ends
+
+    # Reading
+
+    def text(self, position: int) -> bytes:
+        """Name of an entry, with NUL and link name where it has one."""
+        start = self._text_ends[position - 1] if position else 0
+        return bytes(self._text[start : self._text_ends[position]])
+
+    def kind(self, position: int) -> Kind:
+        """Kind of an entry."""
+        return KINDS[self._kinds[position]]
+
+    def size(self, position: int) -> int:
+        """Bytes of an entry's content, or NONSENSE."""
+        return self._sizes[position]
+
+    def digest_position(self, position: int) -> int:
+        """Position of the digest of an entry's whole content, NO_DIGEST or BAD_DIGEST."""
+        return self._entry_digests[position]
+
+    def chunk_rows(self, position: int) -> range:
+        """Rows of an entry's chunks."""
+        return range(self._first_chunks[position], self._first_chunks[position + 1])
+
+    def chunk_row(self, row: int) -> ChunkRow:
+        """One chunk, as stored."""
+        return ChunkRow(
+            self._offsets[row],
+            self._inner_offsets[row],
+            self._file_offsets[row],
+            self._chunk_sizes[row],
+            self._chunk_digests[row],
+        )
+
+    def is_shared(self, row: int) -> bool:
+        """True if the chunk's member holds other chunks too: then they stand beside it in any sane TOC."""
+        offset, offsets = self._offsets[row], self._offsets
+        if self._inner_offsets[row] > 0 or (row and offsets[row - 1] == offset):
+            return True
+        return row + 1 < len(offsets) and offsets[row + 1] == offset
+
+    def member_end(self, offset: int) -> int:
+        """Where the member that begins at `offset` ends: the next boundary. In no order of the TOC to rely on."""
+        following = bisect_right(self._boundaries, offset)
+        return self._boundaries[min(following, len(self._boundaries) - 1)]
+
+    def digest(self, position: int) -> Digest | None:
+        """The digest at a position of `digests`; None for NO_DIGEST and BAD_DIGEST."""
+        if position in (NO_DIGEST, BAD_DIGEST):
+            return None
+        return Digest("sha256", self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE].hex())
+
+    def entry(self, position: int) -> Entry:
+        """The entry at a position from 0 on."""
+        kind = self.kind(position)
+        name, _, link_name = self.text(position).decode("utf-8", "surrogateescape").partition("\0")
+        is_reg = kind is Kind.REG
+        return Entry(
+            name=name,
+            kind=kind,
+            size=max(0, self._sizes[position]) if is_reg else 0,
+            mode=self._modes[position],
+            uid=self._uids[position],
+            gid=self._gids[position],
+            user_name=self._names[self._users[position]],
+            group_name=self._names[self._groups[position]],
+            mtime=_mtime(self._mtimes[position]),
+            link_name=link_name if kind in _LINKS else "",
+            digest=self.digest(self._entry_digests[position]) if is_reg else None,
+            xattrs=self._unpacked_xattrs(self._xattrs[position]),
+        )
+
+    def outline(self) -> Iterator[Outline]:
+        """Name, kind and link name of each entry, straight off the columns."""
+        start = 0
+        for end, kind in zip(self._text_ends, self._kinds, strict=True):
+            name, _, link_name = self._text[start:end].decode("utf-8", "surrogateescape").partition("\0")
+            yield Outline(name, KINDS[kind], link_name)
+            start = end
+
+    def _unpacked_xattrs(self, position: int) -> Mapping[str, bytes]:
+        if not position:
+            return EMPTY
+        packed = self._packed_xattrs[self._packed_ends[position - 1] : self._packed_ends[position]]
+        return msgspec.msgpack.decode(packed, type=dict[str, bytes])
+
+
+class EntryList(Sequence[Entry]):
+    """The entries of `columns`, made one by one when asked for."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @overload
+    def __getitem__(self, position: int) -> Entry: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, position: int | slice) -> Entry | Sequence[Entry]:
+        positions = range(len(self))[position]
+        if isinstance(positions, range):
+            return [self._columns.entry(each) for each in positions]
+        return self._columns.entry(positions)
+
+
+def _mtime(microseconds: int) -> datetime | None:
+    return None if microseconds == NO_MTIME else EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,167 @@
+"""stargz and eStargz: gzip layers whose last two members are a TOC and a footer.
+
+Specifications: google/crfs README, "Stargz" and `stargz/stargz.go`; stargz-snapshotter `docs/estargz.md`, "eStargz".
+
+    blob      = member, member ... | TOC member | footer
+    TOC       = tar header `stargz.index.json` 512 | JSON | zeros; all of it gzipped
+    footer    = an empty gzip member that tells where the TOC member begins:
+
+                 eStargz  stargz
+    1f 8b 08 04       4       4   gzip, deflate, flag FEXTRA
+    mtime XFL OS      6       6   written 00000000 00 ff; any value is taken
+    XLEN              2       2   0x1a = 26     0x16 = 22
+    'SG' 16 00        4       -   subfield header: 22 bytes follow (stargz has none: not quite RFC 1952)
+    offset           16      16   of the TOC member, 16 hex digits
+    'STARGZ'          6       6
+    01 0000 ffff      5       5   a last, stored, empty deflate block
+    CRC-32, ISIZE     8       8   zeros
+                     51      47   bytes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from crfs_dav.archive import Archive
+from crfs_dav.errors import Corrupt
+from crfs_dav.formats.chunks import ChunkLoader
+from crfs_dav.formats.gzipmember import cut, inflate
+from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
+from crfs_dav.formats.toc import Toc, load_toc
+from crfs_dav.formats.tocarchive import TocArchive
+from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
+from crfs_dav.readers import ByteStore, ReaderAt
+
+logger = logging.getLogger(__name__)
+
+TOC_NAME = "stargz.index.json"
+HIDDEN = frozenset({TOC_NAME, ".prefetch.landmark", ".no.prefetch.landmark"})
+TAIL_SIZE = MIB  # bytes read at first; holds footer and TOC of about 20,000 entries
+FOOTER_SIZE = 51
+LEGACY_FOOTER_SIZE = 47
+_TAR_BLOCK = 512
+
+_OFFSET_AND_END = rb"([0-9a-fA-F]{16})STARGZ\x01\x00\x00\xff\xff\x00{8}"
+_FOOTERS = {
+    FOOTER_SIZE: re.compile(rb"\x1f\x8b\x08\x04.{6}\x1a\x00SG\x16\x00" + _OFFSET_AND_END, re.DOTALL),
+    LEGACY_FOOTER_SIZE: re.compile(rb"\x1f\x8b\x08\x04.{6}\x16\x00" + _OFFSET_AND_END, re.DOTALL),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """Where the TOC member begins, and the footer's own size in bytes."""
+
+    toc_offset: int
+    size: int
+
+
+def parse_footer(tail: bytes) -> Footer | None:
+    """The footer that `tail`, the last bytes of a blob, ends with; None where there is none."""
+    for size, pattern in _FOOTERS.items():
+        match = pattern.fullmatch(tail[-size:])
+        if match:
+            return Footer(int(match[1], 16), size)
+    return None
+
+
+def open_estargz(
+    blob: ReaderAt, descriptor: Descriptor, chunks: ByteStore, *, limits: Limits = DEFAULT_LIMITS
+) -> Archive | None:
+    """The archive in `blob`; None without a footer. Raises Corrupt for a footer with a TOC that is none."""
+    tail = blob.read_at(max(0, blob.size - TAIL_SIZE), TAIL_SIZE)
+    footer = parse_footer(tail)
+    if footer is None:
+        return None
+    toc_end = blob.size - footer.size
+    if not 0 < footer.toc_offset < toc_end:
+        logger.info("layer %s: footer with TOC offset %d, no stargz", descriptor.digest, footer.toc_offset)
+        return None
+    compressed = _compressed_toc(blob, footer, tail, limits)
+    try:
+        toc = _read_toc(compressed, footer.toc_offset, descriptor, limits)
+    except Corrupt as error:
+        raise Corrupt(f"layer {descriptor.digest}: {error}") from None
+    if toc.skipped:
+        logger.warning(
+            "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
+        )
+    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, chunks), limits=limits)
+
+
+def _compressed_toc(blob: ReaderAt, footer: Footer, tail: bytes, limits: Limits) -> Iterator[memoryview]:
+    """The TOC member in pieces: out of the tail, after one more read for the part of it that the tail has not."""
+    tail_start = blob.size - len(tail)
+    toc_size = blob.size - footer.size - footer.toc_offset
+    if toc_size > limits.toc_compressed:
+        raise Corrupt(f"TOC: {toc_size} bytes compressed; expected at most {limits.toc_compressed}")
+    in_tail = memoryview(tail)[max(0, footer.toc_offset - tail_start) : len(tail) - footer.size]
+    if footer.toc_offset >= tail_start:
+        return cut(in_tail)
+    return chain(cut(blob.read_at(footer.toc_offset, tail_start - footer.toc_offset)), cut(in_tail))
+
+
+def _read_toc(compressed: Iterator[memoryview], end: int, descriptor: Descriptor, limits: Limits) -> Toc:
+    pieces = _bounded(inflate(compressed), limits.toc_inflated)
+    document = _TocDocument(pieces)
+    toc = load_toc(document.pieces(), end, hidden=HIDDEN, limits=limits)
+    expected = descriptor.annotations.get(TOC_DIGEST_ANNOTATION)
+    if expected is not None and document.digest != expected:
+        raise Corrupt(f"TOC: {document.digest}; expected {expected} by the layer's annotation")
+    return toc
+
+
+def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise Corrupt(f"TOC: more than {limit} bytes inflated; expected fewer")
+        yield piece
+
+
+class _TocDocument:
+    """The JSON inside a TOC member, and its digest once all of it was read."""
+
+    def __init__(self, content: Iterator[bytes]) -> None:
+        self._content = content
+        self._hash = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes that the tar header counts, no more and no less; what follows them is read to check the CRC."""
+        head = b""
+        while len(head) < _TAR_BLOCK:
+            head += next(self._content, b"") or _no_more("TOC: no tar header; expected one")
+        missing = _size_in_header(head[:_TAR_BLOCK])
+        for piece in chain([head[_TAR_BLOCK:]], self._content):
+            part = piece[:missing]
+            missing -= len(part)
+            self._hash.update(part)
+            if part:
+                yield part
+        if missing:
+            raise Corrupt(f"TOC: ends {missing} bytes early; expected the size in its tar header")
+
+
+def _no_more(message: str) -> bytes:
+    raise Corrupt(message)
+
+
+def _size_in_header(block: bytes) -> int:
+    try:
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise Corrupt(f"TOC tar header: {error}; expected a tar header") from None
+    if header.name != TOC_NAME or not header.isreg():
+        raise Corrupt(f"TOC tar header: {header.name[:100]!r}; expected the file {TOC_NAME}")
+    return header.size

@@ -1,0 +1,31 @@
+"""What an archive may cost: one record of limits, given to whoever reads bytes that others made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Upper bounds, far above what honest layers hold (the largest TOCs seen have some hundred thousand entries)."""
+
+    toc_compressed: int = 64 * MIB  # bytes
+    toc_inflated: int = 512 * MIB  # bytes
+    entries: int = 2_000_000  # entries of a TOC, chunks among them
+    text_in_all: int = 256 * MIB  # bytes of names and link names of a layer
+    name: int = 4096  # bytes of one name or link name (Linux PATH_MAX)
+    component: int = 255  # bytes of one component (Linux NAME_MAX)
+    depth: int = 200  # components of one name
+    xattrs: int = 64 << 10  # bytes of the extended attributes of one entry
+    xattrs_in_all: int = 64 * MIB  # bytes of different sets of extended attributes of a layer
+    chunks: int = 1_000_000  # chunks of one file
+    chunk: int = 64 * MIB  # bytes of one chunk, and how deep in its member it may end
+    repairs: int = 100_000  # names with U+FFFD that are looked at
+    repair_reads: int = 16  # ranges read for repairing names of a layer
+    repair_range: int = 8 * MIB  # bytes of one such range
+    repair_member: int = 64 * MIB  # bytes inflated of one member while looking for headers
+
+
+DEFAULT_LIMITS = Limits()

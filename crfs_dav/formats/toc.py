@@ -1,0 +1,286 @@
+"""TOC entries to columns: numbers checked, names bounded, chunks given to the file directly before them.
+
+Specification: stargz-snapshotter `docs/estargz.md`, "TOC"; google/crfs `stargz/stargz.go`, `TOCEntry`. A TOC that
+breaks a limit of the whole raises Corrupt; one bad entry is left out, one bad number spoils only its own file
+(it becomes NONSENSE, and opening that file fails).
+"""
+
+from __future__ import annotations
+
+import binascii
+import logging
+import posixpath
+import re
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from crfs_dav.archive import Kind
+from crfs_dav.errors import Corrupt
+from crfs_dav.formats.columns import BAD_DIGEST, EPOCH, KINDS, NO_DIGEST, NO_MTIME, NONSENSE, ChunkRow, Columns, Row
+from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
+from crfs_dav.formats.tocjson import TocEntry, parse_entries
+
+logger = logging.getLogger(__name__)
+
+REPLACEMENT = "\ufffd".encode()
+_INT_LIMIT = 1 << 62  # bytes; the largest size or offset believed
+_TAR_BLOCK = 512
+_SHA256_LENGTH = len("sha256:") + 64
+_MEMO_LIMIT = 1 << 16
+_KIND_POSITIONS = {kind.value: position for position, kind in enumerate(KINDS)}
+_REG = _KIND_POSITIONS[Kind.REG.value]
+_LINKS = (_KIND_POSITIONS[Kind.SYMLINK.value], _KIND_POSITIONS[Kind.HARDLINK.value])
+_LONG_YEAR = re.compile(r"\d{5,}-")
+_MIN_MTIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+_MAX_MTIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass
+class OddNames:
+    """Entries whose name or link name holds U+FFFD, and where their tar headers are to be found.
+
+    The header of `positions[i]` lies in the member that begins at blob offset `members[i]`, somewhere after
+    `inner_offsets[i]` of its content.
+    """
+
+    positions: array[int] = field(default_factory=lambda: array("I"))
+    members: array[int] = field(default_factory=lambda: array("q"))
+    inner_offsets: array[int] = field(default_factory=lambda: array("q"))
+
+
+@dataclass
+class Toc:
+    """A TOC read: its columns, and what is odd in it."""
+
+    columns: Columns
+    odd_names: OddNames
+    skipped: int = 0  # entries left out
+    first_skipped: str = ""  # name of the first, and why
+
+
+def load_toc(
+    pieces: Iterable[bytes], end: int, *, hidden: frozenset[str] = frozenset(), limits: Limits = DEFAULT_LIMITS
+) -> Toc:
+    """The TOC whose JSON comes in `pieces`; raises Corrupt.
+
+    `end` is the blob offset where the last member ends. Entries named in `hidden` at the archive's root are the
+    format's own, and are left out.
+    """
+    intake = _Intake(end, hidden, limits)
+    for batch in parse_entries(pieces):
+        intake.add(batch)
+    intake.toc.columns.finish(end)
+    return intake.toc
+
+
+class _Intake:
+    """State that goes from one entry to the next while a TOC is read."""
+
+    def __init__(self, end: int, hidden: frozenset[str], limits: Limits) -> None:
+        self.toc = Toc(Columns(), OddNames())
+        self._end = end
+        self._hidden = hidden
+        self._hidden_endings = tuple(name.encode() for name in hidden)
+        self._limits = limits
+        self._rows: list[Row] = []
+        self._chunk_rows: list[ChunkRow] = []
+        self._entry_count = 0
+        self._chunk_count = 0
+        self._user_names: dict[int, int] = {}
+        self._group_names: dict[int, int] = {}
+        self._mtimes: dict[str, int] = {"": 0}
+        self._xattrs: dict[tuple[tuple[str, str | None], ...], int] = {}
+        self._size = 0  # of the reg that chunks now belong to
+        self._file_chunks = 0  # chunks of that reg so far
+        self._is_open = False  # True while chunks belong to an entry that is kept
+        self._header_member = 0  # member that holds the next tar header,
+        self._header_inner_offset = 0  # and where in its content
+
+    def add(self, entries: list[TocEntry]) -> None:
+        """Take in one batch."""
+        self._entry_count += len(entries)
+        if self._entry_count > self._limits.entries:
+            raise Corrupt(f"TOC: more than {self._limits.entries} entries; expected fewer")
+        for entry in entries:
+            if entry.type == "chunk":
+                self._add_chunk(entry)
+            else:
+                self._add_entry(entry)
+        columns = self.toc.columns
+        columns.extend(self._rows)
+        columns.extend_chunks(self._chunk_rows)
+        self._rows, self._chunk_rows = [], []
+        if columns.text_size > self._limits.text_in_all:
+            raise Corrupt(f"TOC: more than {self._limits.text_in_all} bytes of names; expected fewer")
+        if columns.xattrs_size > self._limits.xattrs_in_all:
+            raise Corrupt(f"TOC: more than {self._limits.xattrs_in_all} bytes of xattrs; expected fewer")
+
+    def _add_entry(self, entry: TocEntry) -> None:
+        kind = _KIND_POSITIONS.get(entry.type, NONSENSE)
+        is_reg = kind == _REG
+        name = entry.name.encode()
+        link_name = entry.link_name.encode() if kind in _LINKS else b""
+        self._is_open = self._keeps(entry, kind, name, link_name)
+        if self._is_open:
+            text = name + b"\0" + link_name if link_name else name
+            self._rows.append(self._row(entry, kind, text))
+            if REPLACEMENT in text:
+                self._note_odd_name()
+        self._size = _checked(entry.size) if is_reg else 0
+        self._file_chunks = 0
+        if is_reg and entry.offset and self._size:
+            self._add_chunk(entry)
+
+    def _keeps(self, entry: TocEntry, kind: int, name: bytes, link_name: bytes) -> bool:
+        """True unless the entry is the format's own, or one that nobody could show."""
+        if name.endswith(self._hidden_endings) and posixpath.normpath("/" + entry.name).lstrip("/") in self._hidden:
+            return False
+        flaw = (
+            "type" if kind == NONSENSE else _name_flaw(name, self._limits) or _link_name_flaw(link_name, self._limits)
+        )
+        if flaw:
+            self.toc.skipped += 1
+            self.toc.first_skipped = self.toc.first_skipped or f"{entry.name[:150]!r} {flaw}"
+        return not flaw
+
+    def _row(self, entry: TocEntry, kind: int, text: bytes) -> Row:
+        return Row(
+            text=text,
+            kind=kind,
+            size=_checked(entry.size) if kind == _REG else 0,
+            mode=entry.mode & 0o7777,
+            uid=entry.uid & 0xFFFF_FFFF,
+            gid=entry.gid & 0xFFFF_FFFF,
+            user=self._owner(self._user_names, entry.uid, entry.user_name),
+            group=self._owner(self._group_names, entry.gid, entry.group_name),
+            mtime=self._mtime(entry.modtime),
+            digest=self._digest(entry.digest) if kind == _REG else NO_DIGEST,
+            xattrs=self._xattrs_position(entry.xattrs) if entry.xattrs else 0,
+            first_chunk=self._chunk_count,
+        )
+
+    def _add_chunk(self, entry: TocEntry) -> None:
+        """Note a piece of content; it belongs to the entry directly before it, whatever it is called."""
+        offset = entry.offset if 0 < entry.offset < self._end else NONSENSE
+        inner_offset, file_offset = _checked(entry.inner_offset), _checked(entry.chunk_offset)
+        size = _checked(entry.chunk_size) or self._size - file_offset
+        if offset != NONSENSE:
+            self.toc.columns.add_boundary(offset)
+            self._header_member = offset
+            self._header_inner_offset = min(max(0, inner_offset + _padded(self._size) - file_offset), _INT_LIMIT)
+        self._file_chunks += 1
+        if self._is_open and self._file_chunks <= self._limits.chunks:
+            digest = self._digest(entry.chunk_digest)
+            self._chunk_rows.append(ChunkRow(offset, inner_offset, file_offset, max(size, NONSENSE), digest))
+            self._chunk_count += 1
+
+    def _note_odd_name(self) -> None:
+        odd = self.toc.odd_names
+        if len(odd.positions) < self._limits.repairs:
+            odd.positions.append(len(self.toc.columns) + len(self._rows) - 1)
+            odd.members.append(self._header_member)
+            odd.inner_offsets.append(self._header_inner_offset)
+
+    def _owner(self, names: dict[int, int], number: int, name: str) -> int:
+        """Position of the name of user or group `number`: the TOC says it only where it changes."""
+        if name and len(name) <= self._limits.component and (number in names or len(names) < _MEMO_LIMIT):
+            names[number] = self.toc.columns.add_name(name)
+        return names.get(number, 0)
+
+    def _digest(self, text: str) -> int:
+        if not text:
+            return NO_DIGEST
+        try:
+            raw = bytes.fromhex(text[7:])
+        except ValueError:
+            return BAD_DIGEST
+        if not text.startswith("sha256:") or len(text) != _SHA256_LENGTH or len(raw) != 32:
+            return BAD_DIGEST
+        return self.toc.columns.add_digest(raw)
+
+    def _mtime(self, text: str) -> int:
+        mtime = self._mtimes.get(text)
+        if mtime is None:
+            if len(self._mtimes) >= _MEMO_LIMIT:
+                self._mtimes = {"": 0}
+            mtime = self._mtimes[text] = parse_modtime(text)
+        return mtime
+
+    def _xattrs_position(self, xattrs: Mapping[str, str | None]) -> int:
+        """Position of a set of extended attributes; most sets of a layer are alike (SELinux labels)."""
+        key = tuple(xattrs.items())
+        position = self._xattrs.get(key)
+        if position is None:
+            values = _decoded_xattrs(xattrs, self._limits.xattrs)
+            position = self.toc.columns.add_xattrs(values) if values else 0
+            if len(self._xattrs) < 1024:
+                self._xattrs[key] = position
+        return position
+
+
+def parse_modtime(text: str) -> int:
+    """Microseconds since the epoch of an RFC 3339 time, NO_MTIME where it is none.
+
+    Nothing said is the epoch: writers leave it out. Years that `datetime` cannot hold become its first or last moment.
+    """
+    if not text:
+        return 0
+    if text.startswith("-"):
+        return _MIN_MTIME
+    if _LONG_YEAR.match(text):
+        return _MAX_MTIME
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return NO_MTIME
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return min(max((time - EPOCH) // timedelta(microseconds=1), _MIN_MTIME), _MAX_MTIME)
+
+
+def _name_flaw(name: bytes, limits: Limits) -> str:
+    """What keeps this name from being shown, empty where nothing does."""
+    if not name:
+        return "(empty)"
+    if b"\0" in name:
+        return "holds NUL"
+    if len(name) <= min(limits.component, limits.depth):
+        return ""
+    if len(name) > limits.name:
+        return f"has {len(name)} bytes"
+    components = name.split(b"/")
+    if len(components) > limits.depth:
+        return f"has {len(components)} components"
+    longest = max(map(len, components))
+    return f"has a component of {longest} bytes" if longest > limits.component else ""
+
+
+def _link_name_flaw(link_name: bytes, limits: Limits) -> str:
+    if b"\0" in link_name:
+        return "has a target with NUL"
+    return f"has a target of {len(link_name)} bytes" if len(link_name) > limits.name else ""
+
+
+def _checked(number: int) -> int:
+    return number if 0 <= number < _INT_LIMIT else NONSENSE
+
+
+def _padded(size: int) -> int:
+    return -(-size // _TAR_BLOCK) * _TAR_BLOCK
+
+
+def _decoded_xattrs(xattrs: Mapping[str, str | None], limit: int) -> dict[str, bytes]:
+    """Extended attributes from base64; overlayfs's own and those that are no base64 are left out; all, where too long."""
+    values: dict[str, bytes] = {}
+    size = 0
+    for key, text in xattrs.items():
+        if key.startswith("trusted.overlay."):
+            continue
+        try:
+            values[key] = binascii.a2b_base64(text or "", strict_mode=True)
+        except ValueError:
+            continue
+        size += len(key.encode()) + len(values[key])
+    return values if size <= limit else {}
