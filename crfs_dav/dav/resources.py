@@ -1,0 +1,137 @@
+"""Nodes as WsgiDAV's resources: a directory is a collection, all else is content.
+
+WsgiDAV's own questions (`get_etag`, `get_content`, …) are answered as its documentation asks, for middleware that may
+put them; our answers to requests come from `get`, `head` and `members`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from wsgidav.dav_provider import DAVCollection, DAVNonCollection
+
+from crfs_dav.dav.browser import PAGE_HEADERS, page
+from crfs_dav.dav.content import get_file, head_file
+from crfs_dav.dav.dates import seconds_of
+from crfs_dav.dav.media_types import media_type
+from crfs_dav.dav.names import Path, find, href
+from crfs_dav.dav.request import Request
+from crfs_dav.dav.response import Response, listing_response
+from crfs_dav.errors import NotFound
+from crfs_dav.readers import ReaderIO
+from crfs_dav.tree.node import Directory, File, Node, is_directory
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
+_BUFFER = 256 << 10
+
+
+class Resource(DAVNonCollection):
+    """A file."""
+
+    def __init__(self, environ: WSGIEnvironment, path: Path, node: File) -> None:
+        super().__init__("/" + "/".join(path.names), environ)
+        self.node = node
+        self.names = path.names
+
+    def get(self, request: Request) -> Response:
+        """Answer to a GET: content, or what the request's conditions ask for instead."""
+        return get_file(request, self.name, self.node)
+
+    def head(self, request: Request) -> Response:
+        """Answer to a HEAD."""
+        return head_file(request, self.name, self.node)
+
+    def members(self) -> Iterable[tuple[str, Node]]:
+        """None: a file has no members."""
+        return ()
+
+    def get_content_length(self) -> int:
+        """Bytes of the content."""
+        return self.node.entry.size
+
+    def get_content_type(self) -> str:
+        """Content type by name."""
+        return media_type(self.name, self.node)
+
+    def get_creation_date(self) -> float:
+        """The time of the last change: archives know no other."""
+        return seconds_of(self.node.entry.mtime)
+
+    def get_last_modified(self) -> float:
+        """Seconds since 1970."""
+        return seconds_of(self.node.entry.mtime)
+
+    def get_etag(self) -> str:
+        """Strong entity tag without its quotes, as WsgiDAV wants it."""
+        return self.node.content_id
+
+    def support_etag(self) -> bool:
+        """True."""
+        return True
+
+    def support_ranges(self) -> bool:
+        """True."""
+        return True
+
+    def get_content(self) -> io.BufferedReader:
+        """The content as a seekable file."""
+        return io.BufferedReader(ReaderIO(self.node.open()), _BUFFER)
+
+
+class Collection(DAVCollection):
+    """A directory."""
+
+    def __init__(self, environ: WSGIEnvironment, path: Path, node: Directory) -> None:
+        super().__init__("/" + "/".join(path.names), environ)
+        self.node = node
+        self.names = path.names
+        self._has_slash = path.has_slash
+
+    def get(self, request: Request) -> Response:
+        """Answer to a GET: a page for people, at the path with a slash, for the links on it are relative."""
+        if not self._has_slash:
+            location = f"{href(request.mount, self.names)}/"
+            return Response("301 Moved Permanently", [("Location", location), ("Content-Length", "0")])
+        return listing_response("200 OK", page(self.names, self.node.children()), *PAGE_HEADERS)
+
+    def head(self, request: Request) -> Response:
+        """Answer to a HEAD: the page is made, to know its length."""
+        return self.get(request)
+
+    def members(self) -> Iterable[tuple[str, Node]]:
+        """Names and nodes of the members that can be listed."""
+        return self.node.children().items()
+
+    def get_last_modified(self) -> float:
+        """Seconds since 1970."""
+        return seconds_of(self.node.entry.mtime)
+
+    def get_creation_date(self) -> float:
+        """The time of the last change: archives know no other."""
+        return seconds_of(self.node.entry.mtime)
+
+    def get_etag(self) -> None:
+        """None: a collection has no content to tag."""
+
+    def get_member(self, name: str) -> Resource | Collection | None:
+        """Member called `name`, None where there is none."""
+        try:
+            node = find(self.node, [name])
+        except NotFound:
+            return None
+        return resource_of(self.environ, Path((*self.names, name), False), node)
+
+    def get_member_names(self) -> list[str]:
+        """Names of the members that can be listed."""
+        return list(self.node.children())
+
+
+def resource_of(environ: WSGIEnvironment, path: Path, node: Node) -> Resource | Collection:
+    """The resource that stands for `node` at `path`."""
+    if is_directory(node):
+        return Collection(environ, path, node)
+    return Resource(environ, path, cast(File, node))  # the tree has no links left: what is no directory is a file
