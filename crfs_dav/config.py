@@ -30,11 +30,7 @@ class BadConfig(CrfsError):
     """A setting that cannot be: its text is for the person who wrote it."""
 
 
-class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class RegistryConfig(_Settings):
+class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One registry that the configuration names."""
 
     scheme: Literal["http", "https"] | None = None
@@ -44,7 +40,7 @@ class RegistryConfig(_Settings):
     password_env: str | None = None
 
 
-class CacheConfig(_Settings):
+class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where and how much is remembered; sizes in bytes."""
 
     directory: str | None = None
@@ -53,7 +49,7 @@ class CacheConfig(_Settings):
     chunk_bytes: Size = 96 << 20
 
 
-class LimitsConfig(_Settings):
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Bounds in time towards the registries."""
 
     connect_timeout_seconds: Seconds = 5.0
@@ -76,7 +72,7 @@ _DEFAULT_REGISTRIES = (
 )
 
 
-class Config(_Settings):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything that can be set."""
 
     host: str = "127.0.0.1"

@@ -18,7 +18,7 @@ _IDLE_SECONDS = 10  # how long a connection may say nothing
 _KEPT_CONNECTIONS = 200  # Finder, davfs2 and gvfs keep several each; cheroot's default of 10 is soon used up
 _BACKLOG = 128
 _HEADER_LIMIT = 64 << 10  # bytes
-_GRACE_SECONDS = 1.0
+_GRACE_SECONDS = 1
 
 
 class Server:
