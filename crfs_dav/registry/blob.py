@@ -1,0 +1,119 @@
+"""One blob of a registry by byte ranges: OCI distribution-spec v1.1, "Pulling blobs", with RFC 9110, 14 (ranges).
+
+A good read is one request: registries that keep blobs elsewhere redirect to a signed URL, which is remembered
+until it expires. A body that breaks off is continued from where it broke.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from crfs_dav.errors import Corrupt, CrfsError, Unavailable
+from crfs_dav.names import Repository
+from crfs_dav.oci import Descriptor
+from crfs_dav.registry.check import check, clean
+from crfs_dav.registry.deadline import Deadline
+from crfs_dav.registry.session import Reply
+from crfs_dav.registry.transport import Call, Transport
+
+_log = logging.getLogger(__name__)
+
+_CONTENT_RANGE = re.compile(r"bytes\s+([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.IGNORECASE)
+_EXPIRED_STATUSES = frozenset({400, 401, 403, 404, 410})  # what storage says to an old signed URL: S3, GCS, Azure
+_TRIES = 4  # bodies of one read that may break off, less one
+
+
+class RegistryBlob:
+    """A `ReaderAt` over a blob as the registry stores it. What it returns is not verified: a range has no digest."""
+
+    def __init__(self, transport: Transport, repository: Repository, descriptor: Descriptor) -> None:
+        self._transport = transport
+        self._repository = repository
+        self._descriptor = descriptor
+        self._location: str | None = None  # where the last redirect led; threads may race for it, any is right
+
+    @property
+    def size(self) -> int:
+        """Bytes in all, as the descriptor says."""
+        return self._descriptor.size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes `[offset, offset+size)`, fewer only at the end; raises NotFound, AccessDenied, Unavailable, Corrupt."""
+        end = min(offset + size, self.size)
+        if offset < 0:
+            raise ValueError(f"offset: {offset}; expected 0 or more")
+        if end <= offset:
+            return b""
+        deadline = self._transport.deadline(end - offset)
+        content = bytearray()
+        for _ in range(_TRIES):
+            with self._open(offset + len(content), end, deadline) as reply:
+                _pour(reply, content, end - offset, skip=offset + len(content) if reply.status == 200 else 0)
+            if len(content) == end - offset:
+                return bytes(content)
+        raise Unavailable(f"{self._what}: broke off {_TRIES} times, {len(content)} bytes; expected {end - offset}")
+
+    @property
+    def _what(self) -> str:
+        return f"blob {self._descriptor.digest} of {self._repository}"
+
+    def _open(self, start: int, end: int, deadline: Deadline) -> Reply:
+        """Reply of status 200 or 206 that holds bytes `[start, end)`, its body unread."""
+        location = self._location
+        reply = self._ask(start, end, deadline=deadline, location=location)
+        if location is not None and reply.status in _EXPIRED_STATUSES:
+            reply.close()
+            reply = self._ask(start, end, deadline=deadline, location=None)
+        try:
+            check(reply, 200, 206)
+            self._check_extent(reply, start, end)
+        except BaseException:
+            self._location = None
+            reply.close()
+            raise
+        self._location = reply.location
+        return reply
+
+    def _ask(self, start: int, end: int, *, deadline: Deadline, location: str | None) -> Reply:
+        path = f"{self._repository.name}/blobs/{self._descriptor.digest}"
+        headers = {"Range": f"bytes={start}-{end - 1}"}
+        call = Call(self._repository.registry, path, self._repository.scope(), headers=headers, location=location)
+        try:
+            return self._transport.ask(call, deadline)
+        except CrfsError:
+            self._location = None
+            raise
+
+    def _check_extent(self, reply: Reply, start: int, end: int) -> None:
+        """Nothing, if the body is what was asked for, its end excepted: a server may send less (RFC 9110, 15.3.7)."""
+        if reply.status == 200:
+            length = reply.headers.get("Content-Length")
+            if length not in (None, str(self.size)):
+                raise Corrupt(f"{self._what}: {clean(length)} bytes; expected {self.size}")
+            _log.debug("%s: registry ignores Range; %d bytes to skip", self._what, start)
+            return
+        text = reply.headers.get("Content-Range", "none")
+        match = _CONTENT_RANGE.fullmatch(text.strip())
+        fits = match and int(match[1]) == start and start <= int(match[2]) < end and match[3] in ("*", str(self.size))
+        if not fits:
+            wanted = f"bytes {start}-{end - 1}/{self.size}"
+            raise Corrupt(f"{self._what}: Content-Range {clean(text)}; expected {wanted}")
+
+
+def _pour(reply: Reply, content: bytearray, size: int, *, skip: int) -> None:
+    """Append to `content`, up to `size` bytes in all, the body of `reply` after its first `skip` bytes.
+
+    Stops where the body breaks off. Raises Corrupt for a body that goes on: all of a 206 is wanted.
+    """
+    try:
+        for block in reply.blocks():
+            content += block[skip:]
+            skip = max(0, skip - len(block))
+            if len(content) > size or (len(content) == size and reply.status == 200):
+                break
+    except Unavailable as error:
+        _log.debug("%s", error)
+    if len(content) > size and reply.status == 206:
+        raise Corrupt(f"{reply.what}: body of more bytes than its range; expected {size}")
+    del content[size:]

@@ -1,0 +1,23 @@
+"""The registry leg, put together: the one thing of it that `app` calls."""
+
+from __future__ import annotations
+
+import logging
+
+from crfs_dav.registry.client import RegistryClient
+from crfs_dav.registry.deadline import Clock
+from crfs_dav.registry.session import hide_queries
+from crfs_dav.registry.settings import RegistrySettings
+from crfs_dav.registry.transport import Transport
+
+_URL_LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
+
+
+def open_client(settings: RegistrySettings | None = None, *, clock: Clock | None = None) -> RegistryClient:
+    """A client of all registries; asks nobody before it is asked. Close it in the end.
+
+    Cuts the queries of URLs, where signatures live, out of what urllib3 logs.
+    """
+    for name in _URL_LOGGERS:
+        logging.getLogger(name).addFilter(hide_queries)
+    return RegistryClient(Transport(settings or RegistrySettings(), clock or Clock()))

@@ -1,0 +1,50 @@
+"""What the registry leg is told: whom to trust with what, and how long to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from crfs_dav import __version__
+from crfs_dav.names import Registry
+
+Scheme: TypeAlias = Literal["http", "https"]
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user's name and password at a registry; the password is in no text of it."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+Credentials: TypeAlias = Callable[[Registry], Login | None]
+
+
+def no_credentials(registry: Registry) -> Login | None:
+    """None: every registry is asked anonymously."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """How registries are talked to. Times in seconds; `deadline_seconds` bounds a call with all that it takes.
+
+    A call is one question to a registry with its token, its redirects and its retries. WebDAV clients give up
+    after about 30 s, so a deadline below that lets them hear why.
+    """
+
+    schemes: Mapping[Registry, Scheme] = field(default_factory=lambda: MappingProxyType({}))
+    credentials: Credentials = field(default=no_credentials, repr=False)
+    ca_bundle: Path | None = None  # None: as the environment says, else the one that comes with requests
+    user_agent: str = f"crfs-dav/{__version__}"
+    workers: int = 32  # threads that may ask at the same time: connections kept to one host
+    connect_seconds: float = 5.0
+    read_seconds: float = 10.0
+    deadline_seconds: float = 20.0
+    tries: int = 3  # of one request, where trying again may help
+    backoff_seconds: float = 0.2  # before the second try; twice that before the third

@@ -1,0 +1,81 @@
+"""URLs that a registry hands out (redirects, realms, next pages), and whether we go there.
+
+The parser is urllib3's, the one that connects in the end: two parsers that disagree on where the host stands
+are how such checks get around. Rules: go-containerregistry's of 2026 (no downgrade to http, no way from a
+public registry to an address of the inner network).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import urljoin
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from crfs_dav.errors import AccessDenied, Corrupt
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\]")
+_URL_LIMIT = 16 << 10  # characters; signed URLs with a session token take some 2 KiB
+
+
+def resolve_url(base: str, text: str) -> str:
+    """Absolute http or https URL that `text` stands for at `base`, spelled the one way; raises Corrupt."""
+    try:
+        url = parse_url(urljoin(base, text.strip()))
+    except (LocationParseError, ValueError):
+        raise Corrupt(f"URL from {shown(base)}: {shown(text)!r}; expected a URL") from None
+    illegal = _NOT_IN_URLS.search(url.url) or len(text) > _URL_LIMIT or url.auth is not None
+    if illegal or url.scheme not in _DEFAULT_PORTS or not url.host:
+        raise Corrupt(f"URL from {shown(base)}: {shown(text)!r}; expected http or https and no user in it")
+    return url._replace(fragment=None).url
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of an absolute URL."""
+    parts = parse_url(url)
+    scheme = parts.scheme or ""
+    return scheme, parts.host or "", parts.port or _DEFAULT_PORTS.get(scheme, 0)
+
+
+def shown(url: str) -> str:
+    """`url` for logs and errors: without query (signatures live there), user and fragment."""
+    text = re.split(r"[?#]", url, maxsplit=1)[0]
+    text = re.sub(r"//[^/]*@", "//", text)
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:300]
+
+
+def check_target(source: str, target: str, home: str) -> None:
+    """Nothing, where a registry at `home` may send us from `source` on to `target`; raises AccessDenied.
+
+    All three are absolute URLs.
+    """
+    source_scheme, target_scheme = origin(source)[0], origin(target)[0]
+    if source_scheme == "https" and target_scheme != "https":
+        raise AccessDenied(f"{shown(source)}: leads to {shown(target)}; expected https to stay https")
+    home_host, target_host = origin(home)[1:], origin(target)[1:]
+    if target_host != home_host and is_internal(target_host[0]) and not is_internal(home_host[0]):
+        raise AccessDenied(f"{shown(source)}: leads to {shown(target)}; expected no address of an inner network")
+
+
+def is_internal(host: str) -> bool:
+    """True for names of this machine and for addresses, in any spelling, that are not of the public internet.
+
+    No name is looked up. `127.1` and `2130706433` are spellings that the resolver takes for addresses.
+    """
+    host = host.strip("[]").partition("%")[0].rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        try:
+            address = ip_address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return not address.is_global or address.is_multicast
