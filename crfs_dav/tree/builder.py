@@ -1,0 +1,241 @@
+"""Builds a layer's `Skeleton` in one pass over what its archive lists, in the way of an unpacker.
+
+Later entries replace earlier ones, a directory keeps its children when it is listed again, missing parents are
+implied, and what is listed below a symlink is written through it, inside the layer. Time and memory are linear in
+the archive, whatever it lists.
+"""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from crfs_dav.archive import Archive, Kind
+from crfs_dav.tree.skeleton import NO_POSITION, Path, RowKind, Skeleton, clean, encode_name
+
+DEPTH_LIMIT = 200  # components of a path
+LINK_LIMIT = 40  # symlinks on one path, as in Linux
+TARGET_LIMIT = 4096  # characters of a link's target, as in Linux
+IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 bytes while building
+_HEADS_LIMIT = 4096
+
+_log = logging.getLogger(__name__)
+_ROW_KINDS = {
+    Kind.REG: RowKind.REG,
+    Kind.DIR: RowKind.DIR,
+    Kind.SYMLINK: RowKind.SYMLINK,
+    Kind.HARDLINK: RowKind.HARDLINK,
+}
+
+
+def build_skeleton(archive: Archive, layer_id: str, *, through: Mapping[Path, Path]) -> Skeleton:
+    """Shape of the archive's tree; `through` names symlinks of lower layers, and where they really lead."""
+    builder = _Builder(archive)
+    for path, real_path in through.items():
+        builder.add_write_through(path, real_path)
+    for position, (name, kind, _) in enumerate(archive.outline()):
+        builder.add(position, name, kind)
+    skeleton = builder.finish()
+    for why, count in builder.dropped.items():
+        _log.warning("layer %s: %d entries left out: %s, first %r", layer_id, count, why, builder.examples[why][:200])
+    return skeleton
+
+
+class _Builder:
+    """Rows so far; `linkable` knows the directories and symlinks among them, which a path can lead through."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._names = bytearray()
+        self._ends = array("I", [0])
+        self._parents = array("I", [0])
+        self._positions = array("i", [NO_POSITION])
+        self._kinds = bytearray([RowKind.DIR])
+        self._depths = bytearray([0])
+        self._linkable: dict[tuple[int, str], int] = {}
+        self._heads: dict[str, int] = {"": 0}  # directory paths as spelled, for speed
+        self._through: dict[int, Path] = {}
+        self._implied = 0
+        self._unresolved: dict[int, Path] = {}
+        self.dropped: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+
+    def add_write_through(self, path: Path, real_path: Path) -> None:
+        """Send what the archive lists below `path` to `real_path`."""
+        parent = self._directory(list(path[:-1]), self._imply)
+        if parent is not None:
+            row = self._append(parent, path[-1], RowKind.WRITE_THROUGH, NO_POSITION)
+            self._linkable[parent, path[-1]] = row
+            self._through[row] = real_path
+
+    def add(self, position: int, name: str, kind: Kind) -> None:
+        """Take in the entry at `position`."""
+        head, _, base = name.rstrip("/").rpartition("/")
+        if base in ("", ".", "..") or "\0" in name:
+            components = clean(name)
+            if not name or "\0" in name or not (components or kind is Kind.DIR):
+                self._drop("no name for it", name)
+                return
+            if not components:
+                self._positions[0] = position
+                return
+            head, base = "/".join(components[:-1]), components[-1]
+        parent = self._heads.get(head)
+        if parent is None:
+            parent = self._find_head(head)
+        if parent is None or self._depths[parent] >= DEPTH_LIMIT:
+            self._drop("too deep, or below a link that leads nowhere", name)
+            return
+        self._place(parent, base, position, kind)
+
+    def _place(self, parent: int, base: str, position: int, kind: Kind) -> None:
+        key = (parent, base)
+        row_kind = RowKind.REG if kind is Kind.REG else _ROW_KINDS.get(kind, RowKind.OTHER)  # hashing an Enum is slow
+        replaced = self._linkable.pop(key, None)
+        if replaced is not None:
+            if row_kind is RowKind.DIR and self._kinds[replaced] == RowKind.DIR:
+                self._linkable[key] = replaced
+                self._positions[replaced] = position
+                return
+            self._heads = {"": 0}
+        row = self._append(parent, base, row_kind, position)
+        if row_kind is RowKind.DIR or row_kind is RowKind.SYMLINK:
+            self._linkable[key] = row
+
+    def _append(self, parent: int, base: str, kind: RowKind, position: int) -> int:
+        self._parents.append(parent)
+        self._positions.append(position)
+        self._kinds.append(kind)
+        self._depths.append(self._depths[parent] + 1)
+        self._names += encode_name(base)
+        self._ends.append(len(self._names))
+        return len(self._kinds) - 1
+
+    def _drop(self, why: str, name: str) -> None:
+        self.dropped[why] += 1
+        self.examples.setdefault(why, name)
+
+    def _find_head(self, head: str) -> int | None:
+        components = clean(head)
+        row = self._directory(components, self._imply) if len(components) < DEPTH_LIMIT else None
+        if row is not None:
+            if len(self._heads) >= _HEADS_LIMIT:
+                self._heads = {"": 0}
+            self._heads[head] = row
+        return row
+
+    def _directory(self, components: list[str], missing: Callable[[int, str], int | None]) -> int | None:
+        """Row of the directory, through symlinks; None for too many links, or where `missing` has no row to give."""
+        row, links = 0, 0
+        pending = components[::-1]
+        while pending:
+            name = pending.pop()
+            if name in ("", ".", ".."):
+                row = self._parents[row] if name == ".." else row
+                continue
+            child = self._linkable.get((row, name))
+            if child is None:
+                child = missing(row, name)
+                if child is None:
+                    return None
+            if self._kinds[child] == RowKind.DIR:
+                row = child
+                continue
+            links += 1
+            target = self._target(child)
+            if links > LINK_LIMIT or target is None:
+                return None
+            row = 0 if target[:1] == [""] else row
+            pending += reversed(target)
+        return row
+
+    def _target(self, row: int) -> list[str] | None:
+        """Components of a symlink's target, the first one empty in an absolute one; None for one that is too long."""
+        if row in self._through:
+            return ["", *self._through[row]]
+        text = self._archive.entries[self._positions[row]].link_name
+        return text.split("/") if 0 < len(text) <= TARGET_LIMIT else None
+
+    def _imply(self, parent: int, name: str) -> int | None:
+        if self._depths[parent] >= DEPTH_LIMIT or self._implied >= IMPLIED_LIMIT:
+            return None
+        self._implied += 1
+        row = self._append(parent, name, RowKind.DIR, NO_POSITION)
+        self._linkable[parent, name] = row
+        return row
+
+    def finish(self) -> Skeleton:
+        """The tree of what is left, its hard links resolved."""
+        names = bytes(self._names)
+        self._names = bytearray()
+        order, starts, counts = self._sort_children(names)
+        skeleton = Skeleton(
+            names, self._ends, self._parents, self._positions, self._kinds, order, starts, counts, self._unresolved
+        )
+        for row in order:
+            if self._kinds[row] == RowKind.HARDLINK:
+                self._resolve_hard_link(row, skeleton)
+        return skeleton
+
+    def _sort_children(self, names: bytes) -> tuple[array[int], array[int], array[int]]:
+        firsts, nexts = self._sibling_chains()
+        order, counts = array("I"), array("I", bytes(4 * len(firsts)))
+        directories = [0]
+        while directories:
+            directory = directories.pop()
+            latest: dict[bytes, int] = {}
+            row = firsts[directory]
+            while row:
+                latest[names[self._ends[row - 1] : self._ends[row]]] = row
+                row = nexts[row]
+            firsts[directory] = len(order)
+            for _, row in sorted(latest.items()):
+                if self._kinds[row] != RowKind.WRITE_THROUGH:
+                    order.append(row)
+                if self._kinds[row] == RowKind.DIR:
+                    directories.append(row)
+            counts[directory] = len(order) - firsts[directory]
+        return order, firsts, counts
+
+    def _sibling_chains(self) -> tuple[array[int], array[int]]:
+        firsts, nexts = array("I", bytes(4 * len(self._parents))), array("I", bytes(4 * len(self._parents)))
+        parents = self._parents
+        for row in range(len(parents) - 1, 0, -1):
+            parent = parents[row]
+            nexts[row] = firsts[parent]
+            firsts[parent] = row
+        return firsts, nexts
+
+    def _resolve_hard_link(self, row: int, skeleton: Skeleton) -> None:
+        """Make `row`, and all hard links on the way, what the last target is (formats.md: chains and circles)."""
+        chain: dict[int, None] = {}
+        target: int | None = row
+        path: Path = ()
+        while target is not None and self._kinds[target] == RowKind.HARDLINK and target not in chain:
+            chain[target] = None
+            path = tuple(clean(self._archive.entries[self._positions[target]].link_name))
+            target = self._hard_link_target(path, skeleton)
+        if target is not None and self._kinds[target] == RowKind.UNRESOLVED:
+            path, target = self._unresolved[target], None
+        for link in chain:
+            if target is None:
+                self._kinds[link] = RowKind.UNRESOLVED
+                self._unresolved[link] = path
+            elif target in chain or self._kinds[target] in (RowKind.DIR, RowKind.REFUSED):
+                self._kinds[link] = RowKind.REFUSED
+                self._drop("hard link to a directory or in a circle", "/".join(path))
+            else:
+                self._kinds[link] = self._kinds[target]
+                self._positions[link] = self._positions[target]
+
+    def _hard_link_target(self, path: Path, skeleton: Skeleton) -> int | None:
+        if not path:
+            return 0
+        parent = self._directory(list(path[:-1]), _no_directory)
+        return None if parent is None else skeleton.child(parent, path[-1])
+
+
+def _no_directory(parent: int, name: str) -> None:
+    """None: looking something up makes no directories."""
