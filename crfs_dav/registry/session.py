@@ -18,13 +18,13 @@ from types import TracebackType
 from typing import Self
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectTimeout, ProxyError, ReadTimeout, SSLError
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from crfs_dav.errors import Corrupt, Unavailable
 from crfs_dav.registry.check import retry_after_seconds
+from crfs_dav.registry.connection import BoundedAdapter, under
 from crfs_dav.registry.deadline import Clock, Deadline
 from crfs_dav.registry.settings import RegistrySettings
 from crfs_dav.registry.urls import is_internal, origin, shown
@@ -101,7 +101,7 @@ class HttpSession:
     def __init__(self, settings: RegistrySettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._adapter = HTTPAdapter(pool_connections=_HOSTS, pool_maxsize=settings.workers, max_retries=0)
+        self._adapter = BoundedAdapter(pool_connections=_HOSTS, pool_maxsize=settings.workers, max_retries=0)
         self._ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else _environment_ca_bundle()
 
     def send(self, method: str, url: str, headers: Mapping[str, str], *, deadline: Deadline) -> Reply:
@@ -143,9 +143,10 @@ class HttpSession:
         timeout = (min(self._settings.connect_seconds, remaining), min(self._settings.read_seconds, remaining))
         url = request.url or ""
         try:
-            response = self._adapter.send(
-                request, stream=True, timeout=timeout, verify=self._ca_bundle or True, proxies=_proxies(url)
-            )
+            with under(deadline):
+                response = self._adapter.send(
+                    request, stream=True, timeout=timeout, verify=self._ca_bundle or True, proxies=_proxies(url)
+                )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             _log.debug("%s: %s", what, _reason(error))
             if _may_pass(error):
