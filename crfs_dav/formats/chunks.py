@@ -17,7 +17,7 @@ from operator import attrgetter
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.flight import SingleFlight
-from crfs_dav.formats.gzipmember import cut, inflate
+from crfs_dav.formats.gzipmember import cut, inflate, prefix
 from crfs_dav.formats.limits import MIB
 from crfs_dav.names import Digest
 from crfs_dav.readers import ByteStore, ReaderAt, forget
@@ -218,18 +218,6 @@ def extract(pieces: Iterator[bytes], chunk: Chunk) -> bytes:
         if each.hexdigest() != digest.hex:
             raise Corrupt(f"chunk: {digest.algorithm}:{each.hexdigest()}; expected {digest}")
     return found[0] if len(found) == 1 else b"".join(found)
-
-
-def prefix(pieces: Iterator[bytes], size: int) -> bytes:
-    """The first `size` bytes of `pieces`, or all there is."""
-    found: list[bytes] = []
-    missing = size
-    for piece in pieces:
-        found.append(piece[:missing])
-        missing -= len(found[-1])
-        if not missing:
-            break
-    return b"".join(found)
 
 
 class ChunkedFile:

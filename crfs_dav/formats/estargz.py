@@ -33,6 +33,7 @@ from crfs_dav.errors import Corrupt
 from crfs_dav.formats.chunks import ChunkLoader
 from crfs_dav.formats.gzipmember import cut, inflate
 from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
+from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
 from crfs_dav.formats.tocarchive import TocArchive
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
@@ -92,6 +93,7 @@ def open_estargz(
         logger.warning(
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
+    repair_names(toc, blob, limits=limits)
     return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, chunks), limits=limits)
 
 

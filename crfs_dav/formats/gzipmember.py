@@ -56,3 +56,15 @@ def _inflate_piece(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
         # A full piece may leave output inside the decoder, with or without input left over.
         if decoder.eof or (not data and len(piece) < PIECE):
             return
+
+
+def prefix(pieces: Iterator[bytes], size: int) -> bytes:
+    """The first `size` bytes of `pieces`, or all there is."""
+    found: list[bytes] = []
+    missing = size
+    for piece in pieces:
+        found.append(piece[:missing])
+        missing -= len(found[-1])
+        if not missing:
+            break
+    return b"".join(found)

@@ -25,7 +25,7 @@ class Limits:
     repairs: int = 100_000  # names with U+FFFD that are looked at
     repair_reads: int = 16  # ranges read for repairing names of a layer
     repair_range: int = 8 * MIB  # bytes of one such range
-    repair_member: int = 64 * MIB  # bytes inflated of one member while looking for headers
+    repair_member: int = 16 * MIB  # bytes inflated of one member while looking for headers
 
 
 DEFAULT_LIMITS = Limits()

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 REPLACEMENT = "\ufffd".encode()
 _INT_LIMIT = 1 << 62  # bytes; the largest size or offset believed
 _TAR_BLOCK = 512
+_DIGEST_SIZE = 32
 _SHA256_LENGTH = len("sha256:") + 64
 _MEMO_LIMIT = 1 << 16
 _KIND_POSITIONS = {kind.value: position for position, kind in enumerate(KINDS)}
@@ -92,6 +93,7 @@ class _Intake:
         self._group_names: dict[int, int] = {}
         self._mtimes: dict[str, int] = {"": 0}
         self._xattrs: dict[tuple[tuple[str, str | None], ...], int] = {}
+        self._last_digest = ("", NO_DIGEST)
         self._size = 0  # of the reg that chunks now belong to
         self._file_chunks = 0  # chunks of that reg so far
         self._is_open = False  # True while chunks belong to an entry that is kept
@@ -190,15 +192,13 @@ class _Intake:
         return names.get(number, 0)
 
     def _digest(self, text: str) -> int:
+        """Position of a digest in the columns; a file's and its only chunk's are alike, so the last is kept."""
         if not text:
             return NO_DIGEST
-        try:
-            raw = bytes.fromhex(text[7:])
-        except ValueError:
-            return BAD_DIGEST
-        if not text.startswith("sha256:") or len(text) != _SHA256_LENGTH or len(raw) != 32:
-            return BAD_DIGEST
-        return self.toc.columns.add_digest(raw)
+        if text != self._last_digest[0]:
+            raw = _raw_digest(text)
+            self._last_digest = (text, self.toc.columns.add_digest(raw) if raw else BAD_DIGEST)
+        return self._last_digest[1]
 
     def _mtime(self, text: str) -> int:
         mtime = self._mtimes.get(text)
@@ -258,6 +258,8 @@ def _name_flaw(name: bytes, limits: Limits) -> str:
 
 
 def _link_name_flaw(link_name: bytes, limits: Limits) -> str:
+    if not link_name:
+        return ""
     if b"\0" in link_name:
         return "has a target with NUL"
     return f"has a target of {len(link_name)} bytes" if len(link_name) > limits.name else ""
@@ -271,8 +273,19 @@ def _padded(size: int) -> int:
     return -(-size // _TAR_BLOCK) * _TAR_BLOCK
 
 
+def _raw_digest(text: str) -> bytes | None:
+    """The 32 bytes of a sha256 digest, None where it is none."""
+    if not text.startswith("sha256:") or len(text) != _SHA256_LENGTH:
+        return None
+    try:
+        raw = bytes.fromhex(text[7:])
+    except ValueError:
+        return None
+    return raw if len(raw) == _DIGEST_SIZE else None
+
+
 def _decoded_xattrs(xattrs: Mapping[str, str | None], limit: int) -> dict[str, bytes]:
-    """Extended attributes from base64; overlayfs's own and those that are no base64 are left out; all, where too long."""
+    """Extended attributes from base64; overlayfs's own and those that are no base64 are left out."""
     values: dict[str, bytes] = {}
     size = 0
     for key, text in xattrs.items():
