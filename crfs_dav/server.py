@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
-from typing import Any
 from wsgiref.types import WSGIApplication
 
 from cheroot import wsgi
@@ -68,5 +68,7 @@ class _QuietServer(wsgi.Server):
         _log.log(level, "%s", msg, exc_info=traceback and _log.isEnabledFor(logging.DEBUG))
 
 
-def _reason(error: OSError) -> Any:
-    return (error.strerror or str(error)).lower()
+def _reason(error: OSError) -> str:
+    """The system's words, out of the sentence that cheroot wraps around them."""
+    found = re.search(r"\[Errno -?\d+\] ([^)]+)", str(error))
+    return (found[1] if found else error.strerror or str(error)).lower()

@@ -7,16 +7,16 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from crfs_dav import __version__
 from crfs_dav.errors import CrfsError
 
-EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the command: 0 done, 1 failed, 2 wrong usage or configuration."""
+    """Exit code of the command: 0 done, 2 wrong usage, configuration or address; anything else raises."""
     options = _parser().parse_args(arguments)
     try:
         return int(import_module(f"crfs_dav.cli.{options.command}").run(options))
@@ -25,8 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of argparse's whole usage."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="crfs-dav",
         description="Container images as files: browse and mount images of any registry over WebDAV, without a pull.",
         epilog="Start with: crfs-dav serve --demo",

@@ -116,7 +116,7 @@ class ImageStore:
         if archive is None:
             _log.info("%s@%s: no layer that can be read lazily", repository, descriptor.digest)
             return Layer(descriptor, None)
-        return Layer(descriptor, build_tree(archive, str(descriptor.digest)), len(archive.entries))
+        return Layer(descriptor, build_tree(archive, str(descriptor.digest), default_mtime=None), len(archive.entries))
 
     def _open_image(self, repository: Repository, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))
@@ -130,4 +130,4 @@ class ImageStore:
             config = self.config(repository, manifest)
             return config.created if config else None
 
-        return follow_links(tree, default_mtime=created)
+        return follow_links(tree)
