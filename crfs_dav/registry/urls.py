@@ -18,7 +18,7 @@ from urllib3.util import parse_url
 from crfs_dav.errors import AccessDenied, Corrupt
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\]")
+_NOT_IN_URLS = re.compile(r"[\x00-\x1f\x7f\\]")  # parsers drop or turn them, each its own way
 _URL_LIMIT = 16 << 10  # characters; signed URLs with a session token take some 2 KiB
 
 
@@ -28,7 +28,7 @@ def resolve_url(base: str, text: str) -> str:
         url = parse_url(urljoin(base, text.strip()))
     except (LocationParseError, ValueError):
         raise Corrupt(f"URL from {shown(base)}: {shown(text)!r}; expected a URL") from None
-    illegal = _NOT_IN_URLS.search(url.url) or len(text) > _URL_LIMIT or url.auth is not None
+    illegal = _NOT_IN_URLS.search(text) or len(text) > _URL_LIMIT or url.auth is not None
     if illegal or url.scheme not in _DEFAULT_PORTS or not url.host:
         raise Corrupt(f"URL from {shown(base)}: {shown(text)!r}; expected http or https and no user in it")
     return url._replace(fragment=None).url

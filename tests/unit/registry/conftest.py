@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import pytest
+
+from crfs_dav.demo.registry import DemoRegistry
+from crfs_dav.names import parse_registry
+from crfs_dav.registry.client import RegistryClient
+from crfs_dav.registry.connect import open_client
+from crfs_dav.registry.settings import RegistrySettings
+from tests.support.scripted import Script, Scripted
+
+
+class OpenClient(Protocol):
+    def __call__(self, *http_hosts: str, clock: Any = None, **settings: Any) -> RegistryClient: ...
+
+
+@pytest.fixture
+def registry() -> Iterator[DemoRegistry]:
+    with DemoRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[[Script], Scripted]]:
+    """Makes servers that end with the test."""
+    with ExitStack() as stack:
+        yield lambda script: stack.enter_context(Scripted(script))
+
+
+@pytest.fixture
+def client_of() -> Iterator[OpenClient]:
+    """Makes clients that end with the test and take the given hosts for http ones; quick to give up."""
+    with ExitStack() as stack:
+
+        def make(*http_hosts: str, clock: Any = None, **settings: Any) -> RegistryClient:
+            quick: dict[str, Any] = {"backoff_seconds": 0.0, "read_seconds": 0.2, "deadline_seconds": 2.0}
+            schemes = {parse_registry(host): "http" for host in http_hosts}
+            chosen = RegistrySettings(**{"schemes": schemes, **quick, **settings})
+            return stack.enter_context(open_client(chosen, clock=clock))
+
+        yield make

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from crfs_dav.demo.exchange import Answer
+from crfs_dav.errors import Corrupt, Unavailable
+from crfs_dav.registry.deadline import Clock, Deadline
+from crfs_dav.registry.session import HttpSession
+from crfs_dav.registry.settings import RegistrySettings
+from tests.support.scripted import Script, Scripted, in_turn
+
+Serve = Callable[[Script], Scripted]
+
+
+class Sleeps:
+    """A clock whose sleeps take no time and are written down."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.clock = Clock(sleep=self.seconds.append)
+
+
+@pytest.fixture
+def sleeps() -> Sleeps:
+    return Sleeps()
+
+
+@pytest.fixture
+def session(sleeps: Sleeps) -> Iterator[HttpSession]:
+    session = HttpSession(RegistrySettings(read_seconds=0.1), sleeps.clock)
+    yield session
+    session.close()
+
+
+def _status(session: HttpSession, url: str, sleeps: Sleeps) -> int:
+    with session.send("GET", url, {}, deadline=Deadline(20, sleeps.clock)) as reply:
+        return reply.status
+
+
+@pytest.mark.parametrize("status", [200, 206, 304, 307, 401, 403, 404, 416, 501])
+def test_other_answers_are_given_as_they_are(status: int, scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(status)))
+
+    assert _status(session, server.url, sleeps) == status
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
+def test_what_may_pass_is_tried_again(status: int, scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(status), Answer(status), Answer(200)))
+
+    assert _status(session, server.url, sleeps) == 200
+    assert sleeps.seconds == [0.2, 0.4]
+
+
+def test_tries_are_bounded(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(503)))
+
+    assert _status(session, server.url, sleeps) == 503
+    assert len(server.requests) == 3
+
+
+def test_throttling_is_not_tried_again(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(429)))
+
+    assert _status(session, server.url, sleeps) == 429
+    assert len(server.requests) == 1
+
+
+def test_short_retry_after_is_waited_for(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(429, {"Retry-After": "5"}), Answer(200)))
+
+    assert _status(session, server.url, sleeps) == 200
+    assert sleeps.seconds == [5.0]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_long_retry_after_is_the_clients_to_wait(
+    status: int, scripted: Serve, session: HttpSession, sleeps: Sleeps
+) -> None:
+    server = scripted(in_turn(Answer(status, {"Retry-After": "6"}), Answer(200)))
+
+    assert _status(session, server.url, sleeps) == status
+    assert sleeps.seconds == []
+
+
+def test_wait_past_the_deadline_is_not_begun(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(429, {"Retry-After": "4"}), Answer(200)))
+
+    with session.send("GET", server.url, {}, deadline=Deadline(3, sleeps.clock)) as reply:
+        assert reply.status == 429
+
+
+def test_nothing_is_followed_and_nothing_kept(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(307, {"Location": "/there", "Set-Cookie": "sid=1; Path=/"})))
+
+    _status(session, server.url, sleeps)
+    _status(session, server.url, sleeps)
+
+    assert [request.path for request in server.requests] == ["/", "/"]
+    assert [request.headers.get("Cookie") for request in server.requests] == [None, None]
+
+
+def test_netrc_does_not_touch_our_authorization(
+    scripted: Serve, session: HttpSession, sleeps: Sleeps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = scripted(in_turn(Answer(200)))
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    session.send("GET", server.url, {"Authorization": "Bearer ours"}, deadline=Deadline(5, sleeps.clock)).close()
+    session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)).close()
+
+    assert [request.headers.get("Authorization") for request in server.requests] == ["Bearer ours", None]
+
+
+def test_bodies_are_asked_for_as_they_are_and_not_decoded(
+    scripted: Serve, session: HttpSession, sleeps: Sleeps
+) -> None:
+    server = scripted(in_turn(Answer(200, {"Content-Encoding": "gzip"}, b"\x1f\x8bnot really")))
+
+    with session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)) as reply:
+        assert reply.read(100) == b"\x1f\x8bnot really"
+    assert server.requests[0].headers.get_all("Accept-Encoding") == ["identity"]
+    assert server.requests[0].headers["User-Agent"].startswith("crfs-dav/")
+
+
+def test_body_over_its_limit_is_refused(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(200, {}, b"x" * 101)))
+
+    with session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)) as reply:
+        with pytest.raises(Corrupt, match="body of more than 100 bytes; expected no more"):
+            reply.read(100)
+
+
+def test_body_that_breaks_off_is_no_whole_one(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(200, {}, b"x" * 100, cut_at=50)))
+
+    with session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)) as reply:
+        with pytest.raises(Unavailable, match="broke off"):
+            reply.read(100)
+
+
+def test_connections_are_kept_after_errors_too(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    ports = set()
+
+    def script(request: object) -> Answer:
+        ports.add(threading.get_ident())  # one thread a connection
+        return Answer(404, {}, b"some text")
+
+    server = scripted(script)
+    for _ in range(3):
+        _status(session, server.url, sleeps)
+
+    assert len(ports) == 1
+
+
+def test_nobody_there_is_unavailable_at_once(session: HttpSession, sleeps: Sleeps) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v2/?secret=1"
+        with pytest.raises(Unavailable, match=r"/v2/: Connection refused; expected an answer") as caught:
+            _status(session, url, sleeps)
+
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("url", ["http://*.example/", "http://a..example/", "http://[::1/"])
+def test_what_cannot_be_asked_is_unavailable(url: str, session: HttpSession, sleeps: Sleeps) -> None:
+    with pytest.raises(Unavailable):
+        _status(session, url, sleeps)
+
+
+class Dripping:
+    """A server that sends one byte after the other and never comes to an end."""
+
+    def __init__(self, start: bytes) -> None:
+        self._start = start
+        self._end = threading.Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._drip, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _drip(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection:
+            connection.sendall(self._start)
+            while not self._end.wait(0.02):
+                try:
+                    connection.sendall(b"x")
+                except OSError:
+                    return
+
+
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"]
+)
+def test_server_that_drips_ends_with_the_deadline(start: bytes) -> None:
+    server = Dripping(start)
+    session = HttpSession(RegistrySettings(), Clock())
+    began = time.monotonic()
+    try:
+        with pytest.raises(Unavailable):
+            with session.send("GET", server.url, {}, deadline=Deadline(0.3, Clock())) as reply:
+                reply.read(1 << 20)
+    finally:
+        session.close()
+        server.close()
+
+    assert time.monotonic() - began < 1
