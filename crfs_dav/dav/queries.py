@@ -6,6 +6,7 @@ depth and count of elements.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NoReturn
@@ -17,7 +18,9 @@ from crfs_dav.dav.xmlnames import XmlName
 BODY_LIMIT = 64 << 10
 _DEPTH_LIMIT = 32
 _ELEMENTS_LIMIT = 1000
-_SEPARATOR = " "  # legal in no namespace name that expat lets through, and in no local name
+_SEPARATOR = " "  # legal in no local name
+# A namespace is a URI (RFC 3986); parsers built on libxml2 would throw our whole answer away for any other.
+_NAMESPACE = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*#?(?:[A-Za-z0-9._~:/?-])*")
 
 _PROPFIND = XmlName("DAV:", "propfind")
 _PROP = XmlName("DAV:", "prop")
@@ -80,6 +83,8 @@ class _Outline:
         if len(self._open) == 1 and namespace == "DAV:":
             self._modes.add(local)
         if len(self._open) == 2 and self._open[1] in (_PROP, _INCLUDE):
+            if not _NAMESPACE.fullmatch(namespace):
+                _refuse(f"namespace {namespace[:150]!r}", "a URI")
             self._names[name] = None
         self._open.append(name)
 

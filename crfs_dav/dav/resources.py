@@ -114,8 +114,9 @@ class Collection(DAVCollection):
         """The time of the last change: archives know no other."""
         return seconds_of(self.node.entry.mtime)
 
-    def get_etag(self) -> None:
+    def get_etag(self) -> str | None:
         """None: a collection has no content to tag."""
+        return None
 
     def get_member(self, name: str) -> Resource | Collection | None:
         """Member called `name`, None where there is none."""

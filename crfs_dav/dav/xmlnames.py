@@ -33,13 +33,8 @@ def element(name: XmlName) -> Tags:
     if namespace in _PREFIXES:
         qualified, declaration = f"{_PREFIXES[namespace]}{local}", ""
     else:
-        qualified, declaration = f"N:{local}", f" xmlns:N={_attribute(namespace)}"
+        qualified, declaration = f"N:{local}", f" xmlns:N={quoteattr(namespace)}"
     return Tags(f"<{qualified}{declaration}>", f"</{qualified}>", f"<{qualified}{declaration}/>")
 
 
 _PREFIXES = {"DAV:": "D:", "": "", _XML_NAMESPACE: "xml:"}
-
-
-def _attribute(text: str) -> str:
-    """An attribute value in quotes; white space as references, or a parser would make spaces of it."""
-    return quoteattr(text, {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"})

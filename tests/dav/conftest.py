@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from cheroot import wsgi
+
+from crfs_dav.dav.application import create_dav_app
+from crfs_dav.tree.node import Directory
+from tests.support.dav import DavClient
+
+Serve = Callable[[Directory], DavClient]
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Serve]:
+    """Serves a tree under cheroot on a free port of loopback, until the module's tests are done."""
+    servers: list[tuple[wsgi.Server, threading.Thread]] = []
+
+    def serve_tree(root: Directory) -> DavClient:
+        server = wsgi.Server(("127.0.0.1", 0), create_dav_app(root), numthreads=4)
+        server.keep_alive_conn_limit = 100
+        server.prepare()
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        servers.append((server, thread))
+        return DavClient("127.0.0.1", server.bind_addr[1])
+
+    yield serve_tree
+    with ThreadPoolExecutor(32) as stoppers:  # each takes cheroot half a second
+        list(stoppers.map(lambda pair: pair[0].stop(), servers))
+    for _, thread in servers:
+        thread.join()
