@@ -30,11 +30,11 @@ _ROW_KINDS = {
 }
 
 
-def build_skeleton(archive: Archive, layer_id: str, *, through: Mapping[Path, Path]) -> Skeleton:
-    """Shape of the archive's tree; `through` names symlinks of lower layers, and where they really lead."""
+def build_skeleton(archive: Archive, layer_id: str, *, through: Mapping[Path, str]) -> Skeleton:
+    """Shape of the archive's tree; `through` holds symlinks of lower layers, targets by path."""
     builder = _Builder(archive)
-    for path, real_path in through.items():
-        builder.add_write_through(path, real_path)
+    for path, target in through.items():
+        builder.add_write_through(path, target)
     for position, (name, kind, _) in enumerate(archive.outline()):
         builder.add(position, name, kind)
     skeleton = builder.finish()
@@ -56,19 +56,19 @@ class _Builder:
         self._depths = bytearray([0])
         self._linkable: dict[tuple[int, str], int] = {}
         self._heads: dict[str, int] = {"": 0}  # directory paths as spelled, for speed
-        self._through: dict[int, Path] = {}
+        self._through: dict[int, str] = {}
         self._implied = 0
         self._unresolved: dict[int, Path] = {}
         self.dropped: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
 
-    def add_write_through(self, path: Path, real_path: Path) -> None:
-        """Send what the archive lists below `path` to `real_path`."""
+    def add_write_through(self, path: Path, target: str) -> None:
+        """Send what the archive lists below `path` to the target of the symlink there."""
         parent = self._directory(list(path[:-1]), self._imply)
         if parent is not None:
             row = self._append(parent, path[-1], RowKind.WRITE_THROUGH, NO_POSITION)
             self._linkable[parent, path[-1]] = row
-            self._through[row] = real_path
+            self._through[row] = target
 
     def add(self, position: int, name: str, kind: Kind) -> None:
         """Take in the entry at `position`."""
@@ -153,9 +153,9 @@ class _Builder:
 
     def _target(self, row: int) -> list[str] | None:
         """Components of a symlink's target, the first one empty in an absolute one; None for one that is too long."""
-        if row in self._through:
-            return ["", *self._through[row]]
-        text = self._archive.entries[self._positions[row]].link_name
+        text = self._through.get(row)
+        if text is None:
+            text = self._archive.entries[self._positions[row]].link_name
         return text.split("/") if 0 < len(text) <= TARGET_LIMIT else None
 
     def _imply(self, parent: int, name: str) -> int | None:

@@ -95,8 +95,8 @@ class LayerTree:
         """The same tree with `nodes` of lower layers in the places of unresolved links."""
         return LayerTree(self._source, self._skeleton, nodes)
 
-    def written_through(self, links: Mapping[Path, Path]) -> LayerTree:
-        """The tree that unpacking gives where `links` are symlinks of lower layers: path and where it really leads."""
+    def written_through(self, links: Mapping[Path, str]) -> LayerTree:
+        """The tree that unpacking gives where `links` are symlinks of lower layers, targets by path."""
         return LayerTree(self._source, build_skeleton(self._source.archive, self.layer_id, through=links))
 
     def child(self, directory: int, name: str) -> Node:
