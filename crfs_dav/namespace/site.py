@@ -24,11 +24,11 @@ class Site:
 
     def image(self, reference: Reference) -> Directory:
         """Directory of what `reference` names; raises NotFound, AccessDenied, Unavailable."""
-        self.catalog.resolve(reference)
-        return self.listed_image(reference)
+        descriptor = self.catalog.resolve(reference)
+        return LazyDirectory(lambda: self.view(reference.repository, descriptor))
 
     def listed_image(self, reference: Reference) -> Directory:
-        """The same for a reference that the registry has listed, without asking again."""
+        """The same for a reference that the registry has listed: asked for when somebody looks inside."""
         return LazyDirectory(lambda: self.view(reference.repository, self.catalog.resolve(reference)))
 
     def digests(self, repository: Repository, tags: tuple[str, ...]) -> set[Digest]:

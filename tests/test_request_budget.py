@@ -1,0 +1,144 @@
+"""What the registry is asked, request by request: cold, warm, shared, renewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crfs_dav.demo.registry import DemoRegistry
+from tests.support.images import NOISE, add_layers, base_layer, upper_layer
+from tests.support.site import asked, site
+
+OS_RELEASE = "/images/{host}/my/ubuntu/18.04/etc/os-release"
+
+
+@pytest.fixture
+def registry() -> Iterator[DemoRegistry]:
+    """A registry with a two-layer image whose file contents lie outside the first read of a layer's tail."""
+    with DemoRegistry() as registry:
+        add_layers(registry, "my/ubuntu", "18.04", base_layer(), upper_layer())
+        yield registry
+
+
+def test_first_file_of_a_cold_image_costs_tag_manifest_tails_and_one_range(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        assert crfs.get(OS_RELEASE.format(host=registry.host)).status == 200
+
+    assert sorted(asked(registry)) == [
+        "GET my/ubuntu/blobs/sha256 *",
+        "GET my/ubuntu/blobs/sha256 *",
+        "GET my/ubuntu/blobs/sha256 *",
+        "GET my/ubuntu/manifests/sha256",
+        "HEAD my/ubuntu/manifests/18.04",
+    ]
+
+
+def test_the_same_file_again_costs_nothing(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        crfs.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        crfs.get(OS_RELEASE.format(host=registry.host))
+
+    assert asked(registry) == []
+
+
+def test_another_file_costs_one_range(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        crfs.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/etc/passwd")
+
+    assert asked(registry) == ["GET my/ubuntu/blobs/sha256 *"]
+
+
+def test_a_part_of_a_file_that_was_read_costs_nothing(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        path = f"/images/{registry.host}/my/ubuntu/18.04/usr/noise"
+        crfs.get(path)
+        registry.clear_requests()
+
+        assert crfs.get(path, range="bytes=1000000-1000099").body == NOISE[1000000:1000100]
+
+    assert asked(registry) == []
+
+
+def test_after_the_tags_lifetime_one_head_is_asked(registry: DemoRegistry) -> None:
+    with site(registry, tag_ttl_seconds=0) as crfs:
+        crfs.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        crfs.get(OS_RELEASE.format(host=registry.host))
+
+    assert asked(registry) == ["HEAD my/ubuntu/manifests/18.04"]
+
+
+def test_a_moved_tag_shows_its_new_image(registry: DemoRegistry) -> None:
+    with site(registry, tag_ttl_seconds=0) as crfs:
+        before = crfs.get(OS_RELEASE.format(host=registry.host))
+        add_layers(registry, "my/ubuntu", "18.04", base_layer(os_release=b"moved"))
+
+        after = crfs.get(OS_RELEASE.format(host=registry.host))
+
+    assert (before.body == after.body, after.body) == (False, b"moved")
+
+
+def test_a_second_image_that_shares_a_layer_reads_only_its_own(registry: DemoRegistry) -> None:
+    add_layers(registry, "my/ubuntu", "20.04", base_layer(), upper_layer(b"other"))
+    with site(registry) as crfs:
+        crfs.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        crfs.get(f"/images/{registry.host}/my/ubuntu/20.04/etc/os-release")
+
+    assert asked(registry) == [
+        "HEAD my/ubuntu/manifests/20.04",
+        "GET my/ubuntu/manifests/sha256",
+        "GET my/ubuntu/blobs/sha256 *",
+    ]
+
+
+def test_listing_a_layer_opens_no_other(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        crfs.names(f"/layers/{registry.host}/my/ubuntu/18.04/0/")
+
+    assert asked(registry).count("GET my/ubuntu/blobs/sha256 *") == 1
+
+
+def test_a_directory_of_the_image_costs_no_content(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        crfs.names(f"/images/{registry.host}/my/ubuntu/18.04/etc/")
+
+    assert asked(registry).count("GET my/ubuntu/blobs/sha256 *") == 2
+
+
+def test_a_restarted_server_reads_layers_from_the_disk_cache(registry: DemoRegistry, tmp_path: Path) -> None:
+    for _ in range(2):
+        registry.clear_requests()
+        with site(registry, tmp_path) as crfs:
+            assert crfs.get(OS_RELEASE.format(host=registry.host)).status == 200
+
+    assert asked(registry) == ["HEAD my/ubuntu/manifests/18.04", "GET my/ubuntu/manifests/sha256"]
+
+
+def test_a_second_server_on_the_same_folder_shares_what_the_first_has(registry: DemoRegistry, tmp_path: Path) -> None:
+    with site(registry, tmp_path) as one, site(registry, tmp_path) as other:
+        one.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        assert other.get(OS_RELEASE.format(host=registry.host)).status == 200
+
+    assert "GET my/ubuntu/blobs/sha256 *" not in asked(registry)
+
+
+@pytest.mark.parametrize("level", ["", "{host}/", "{host}/my/", "{host}/my/ubuntu/"])
+@pytest.mark.parametrize("probe", ["._my", ".DS_Store", "desktop.ini", "Thumbs.db", "mach_kernel", "autorun.inf"])
+def test_probes_of_systems_above_an_image_ask_nobody(registry: DemoRegistry, level: str, probe: str) -> None:
+    with site(registry) as crfs:
+        for view in ("images", "layers"):
+            assert crfs.status(f"/{view}/{level.format(host=registry.host)}{probe}") == 404
+
+    assert asked(registry) == []
