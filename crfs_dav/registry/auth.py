@@ -46,7 +46,7 @@ class Authenticator:
         grant = self._grants.get(access)
         if grant is None or self._is_fresh(grant):
             return grant.header if grant else None
-        return self.answer(access, [grant.challenge], rejected=grant.header, deadline=deadline)
+        return self.answer(access, [grant.challenge], rejected=None, deadline=deadline)
 
     def answer(
         self, access: Access, challenges: Sequence[Challenge], *, rejected: str | None, deadline: Deadline

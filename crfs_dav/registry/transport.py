@@ -111,12 +111,22 @@ class Transport:
         reply = self._send(url, call, authorization, deadline)
         if reply.status != 401:
             return reply
-        challenges = parse_challenges(reply.headers.get("WWW-Authenticate", "")) or self._ping(endpoint, deadline)
-        answer = self._auth.answer(access, challenges, rejected=authorization, deadline=deadline)
+        try:
+            answer = self._answer(access, reply, rejected=authorization, deadline=deadline)
+        except BaseException:
+            reply.close()
+            raise
         if answer is None:
             return reply
         reply.close()
         return self._send(url, call, answer, deadline)
+
+    def _answer(self, access: Access, reply: Reply, *, rejected: str | None, deadline: Deadline) -> str | None:
+        """`Authorization` that answers the 401 in `reply`, or None."""
+        challenges = parse_challenges(reply.headers.get("WWW-Authenticate", ""))
+        if not challenges:
+            challenges = self._ping(access.endpoint, deadline)
+        return self._auth.answer(access, challenges, rejected=rejected, deadline=deadline)
 
     def _send(self, url: str, call: Call, authorization: str | None, deadline: Deadline) -> Reply:
         headers = dict(call.headers) if authorization is None else {**call.headers, "Authorization": authorization}
