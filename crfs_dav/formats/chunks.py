@@ -84,6 +84,8 @@ def plan(chunks: Sequence[Chunk], offset: int, size: int) -> list[Run]:
 
 
 def _covering(chunks: Sequence[Chunk], offset: int, size: int) -> Iterator[Chunk]:
+    if size <= 0:
+        return
     first = max(0, bisect_right(chunks, offset, key=attrgetter("file_offset")) - 1)
     for position in range(first, len(chunks)):
         chunk = chunks[position]

@@ -44,7 +44,7 @@ def parse_headers(content: bytes, offset: int) -> Iterator[TarNames]:
             offset += _padded(header.size)
         else:
             name, link_name = _bytes(header.name), _bytes(header.linkname)
-            yield TarNames(records.get(b"path", name), records.get(b"linkpath", link_name))
+            yield TarNames(records.get(b"path") or name, records.get(b"linkpath") or link_name)
             size = _number(records.get(b"size"), header.size)
             offset += _padded(size) if header.type in _WITH_CONTENT else 0
             records = {}
@@ -66,7 +66,7 @@ def _pax_records(content: bytes) -> dict[bytes, bytes]:
         if not record.endswith(b"\n"):
             break
         key, _, value = record[:-1].partition(b"=")
-        records[key] = value
+        records[key] = value  # an empty one takes back what a global header said
         offset += size
     return records
 

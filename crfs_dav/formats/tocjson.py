@@ -128,7 +128,7 @@ def _last_cut(buffer: bytearray) -> int:
 
 
 def _take_slowly(buffer: bytearray) -> tuple[list[TocEntry], int, bool]:
-    """As `_take`, entry by entry, and whether the bracket that closes the list was met (it counts as used)."""
+    """As `_take`, entry by entry, and whether the bracket that closes the list follows them."""
     text = buffer.decode("utf-8", "surrogateescape")
     entries: list[TocEntry] = []
     used = at = _skip_spaces(text, 0)
@@ -144,7 +144,7 @@ def _take_slowly(buffer: bytearray) -> tuple[list[TocEntry], int, bool]:
             break
         entries.append(_lenient_entry(value))
         used = at = _skip_spaces(text, at + (not closed))
-    return entries, len(text[: used + closed].encode("utf-8", "surrogateescape")), closed
+    return entries, len(text[:used].encode("utf-8", "surrogateescape")), closed
 
 
 def _skip_spaces(text: str, at: int) -> int:
@@ -158,7 +158,7 @@ def _finish(buffer: bytearray) -> list[TocEntry]:
         return _DOCUMENT_DECODER.decode(_OPENING + buffer).entries
     except _JSON_ERRORS:
         entries, used, closed = _take_slowly(buffer)
-    rest = buffer[used:] if closed else b""
+    rest = buffer[used + 1 :] if closed else b""
     try:
         json.loads(b'{"entries":[]' + rest.decode("utf-8", "replace").encode())
     except _JSON_ERRORS as error:

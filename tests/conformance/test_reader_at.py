@@ -1,0 +1,99 @@
+"""Every `ReaderAt` keeps the same promises: exact bytes at any offset, from any thread, never short."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from crfs_dav.readers import BytesReader, ReaderAt, ReaderIO, Section
+from tests.support.recording import DictStore, NoStore
+from tests.support.stargz import STARGZ_FOOTER, Crafter, open_blob
+
+CONTENT = random.Random(7).randbytes(50_000) + bytes(3000) + b"the end"
+
+
+def chunked(**options: bool) -> ReaderAt:
+    store = DictStore() if options.get("keeps", True) else NoStore()
+    crafter = Crafter(footer=STARGZ_FOOTER, digests=False) if options.get("legacy") else Crafter()
+    return open_blob(crafter.dir("d/").file("f", CONTENT, chunk_size=4000).build(), store=store).open(1)
+
+
+def one_chunk() -> ReaderAt:
+    return open_blob(Crafter().file("f", CONTENT).file("g", b"after").build()).open(0)
+
+
+def shared_member() -> ReaderAt:
+    return open_blob(Crafter().file("e", b"before").inner_file("f", CONTENT).build()).open(1)
+
+
+READERS: dict[str, Callable[[], ReaderAt]] = {
+    "BytesReader": lambda: BytesReader(CONTENT),
+    "Section": lambda: Section(BytesReader(b"before" + CONTENT + b"after"), 6, len(CONTENT)),
+    "ChunkedFile of chunks": chunked,
+    "ChunkedFile that keeps nothing": lambda: chunked(keeps=False),
+    "ChunkedFile of stargz": lambda: chunked(legacy=True),
+    "ChunkedFile of one chunk": one_chunk,
+    "ChunkedFile in a shared member": shared_member,
+}
+
+
+@pytest.fixture(params=READERS)
+def reader(request: pytest.FixtureRequest) -> ReaderAt:
+    made = READERS[request.param]()
+    assert isinstance(made, ReaderAt)
+    return made
+
+
+def test_the_size_is_known(reader: ReaderAt) -> None:
+    assert reader.size == len(CONTENT)
+
+
+def test_random_ranges_are_the_slices(reader: ReaderAt) -> None:
+    dice = random.Random(1)
+    for _ in range(60):
+        offset, size = dice.randrange(len(CONTENT)), dice.randrange(1, 9000)
+        assert reader.read_at(offset, size) == CONTENT[offset : offset + size], (offset, size)
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"),
+    [(0, 0), (0, 1), (0, 1 << 40), (3999, 2), (4000, 4000), (-1 % len(CONTENT), 1), (len(CONTENT) - 3, 10), (100, 0)],
+)
+def test_the_ends_and_the_seams_are_exact(reader: ReaderAt, offset: int, size: int) -> None:
+    assert reader.read_at(offset, size) == CONTENT[offset : offset + size]
+
+
+@pytest.mark.parametrize("offset", [len(CONTENT), len(CONTENT) + 1, 1 << 50])
+def test_nothing_comes_from_the_end_on(reader: ReaderAt, offset: int) -> None:
+    assert reader.read_at(offset, 10) == b""
+
+
+def test_what_comes_is_bytes(reader: ReaderAt) -> None:
+    assert type(reader.read_at(10, 10)) is bytes
+
+
+def test_it_reads_like_a_file(reader: ReaderAt) -> None:
+    with ReaderIO(reader) as file:
+        assert file.readall() == CONTENT
+
+
+def test_threads_do_not_disturb_each_other(reader: ReaderAt) -> None:
+    wrong: list[int] = []
+
+    def read(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(20):
+            offset, size = dice.randrange(len(CONTENT)), dice.randrange(1, 9000)
+            if reader.read_at(offset, size) != CONTENT[offset : offset + size]:
+                wrong.append(offset)
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert wrong == []

@@ -1,0 +1,75 @@
+"""Members inflated in small pieces."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crfs_dav.errors import Corrupt
+from crfs_dav.formats import gzipmember
+from crfs_dav.formats.gzipmember import PIECE, cut, inflate, prefix
+
+
+@pytest.fixture(params=["zlib-ng", "zlib"], autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "zlib":
+        monkeypatch.setattr(gzipmember, "_engine", zlib)
+
+
+@pytest.mark.parametrize("content", [b"", b"a", bytes(10 << 20), os.urandom(1 << 20), b"ab" * PIECE])
+def test_pieces_are_small_never_empty_and_make_up_the_content(content: bytes) -> None:
+    pieces = list(inflate(cut(gzip.compress(content))))
+
+    assert b"".join(pieces) == content
+    assert all(0 < len(piece) <= PIECE for piece in pieces)
+
+
+@given(st.binary(max_size=2000), st.integers(1, 50))
+def test_input_may_come_in_any_pieces(content: bytes, size: int) -> None:
+    data = gzip.compress(content)
+
+    assert b"".join(inflate(data[at : at + size] for at in range(0, len(data), size))) == content
+
+
+def test_it_ends_with_its_member() -> None:
+    assert b"".join(inflate([gzip.compress(b"1") + gzip.compress(b"2")])) == b"1"
+
+
+def test_nothing_is_read_after_the_end() -> None:
+    def compressed() -> Iterator[bytes]:
+        yield gzip.compress(b"1")
+        raise AssertionError
+
+    assert b"".join(inflate(compressed())) == b"1"
+
+
+@pytest.mark.parametrize("size", range(20))
+def test_a_member_cut_short_is_corrupt(size: int) -> None:
+    with pytest.raises(Corrupt, match="no end; expected a whole member"):
+        list(inflate([gzip.compress(b"1")[:size]]))
+
+
+def test_a_wrong_crc_is_corrupt() -> None:
+    data = bytearray(gzip.compress(b"123"))
+    data[-5] ^= 1
+
+    with pytest.raises(Corrupt, match="CRC"):
+        list(inflate([bytes(data)]))
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_give_pieces_or_corrupt(data: bytes) -> None:
+    with suppress(Corrupt):
+        list(inflate([data]))
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0, b""), (1, b"a"), (3, b"abc"), (4, b"abcd"), (9, b"abcde")])
+def test_prefix_takes_so_much_and_no_more(size: int, expected: bytes) -> None:
+    assert prefix(iter([b"ab", b"c", b"de"]), size) == expected
