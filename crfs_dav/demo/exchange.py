@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -37,6 +37,9 @@ class Answer:
     body: bytes = b""
     cut_at: int | None = None
     silent: bool = False
+
+
+NO_ANSWER = Answer(0)  # the connection ends instead
 
 
 def parse_request(method: str, target: str, headers: Message) -> Request:
@@ -79,3 +82,8 @@ def refuse(status: int, code: str, message: str) -> Answer:
     """An error in the form of the distribution specification ("Error Codes")."""
     body = json.dumps({"errors": [{"code": code, "message": message, "detail": None}]}).encode()
     return Answer(status, {"Content-Type": "application/json"}, body)
+
+
+def with_header(answer: Answer, name: str, value: str) -> Answer:
+    """`answer` with one header more, or another value of it."""
+    return replace(answer, headers={**answer.headers, name: value})

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from crfs_dav.demo.exchange import Answer, Request, parse_request
+from crfs_dav.demo.exchange import NO_ANSWER, Answer, Request, parse_request
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.05  # how late `close` may be noticed
@@ -85,6 +85,9 @@ class _Connection(BaseHTTPRequestHandler):
         if self.command not in ("GET", "HEAD"):
             self.close_connection = True  # the body of a write is never read
         answer = self.server.serve(parse_request(self.command, self.path, self.headers))
+        if answer is NO_ANSWER:
+            self.close_connection = True
+            return
         self._send_head(answer)
         body = b"" if self.command == "HEAD" else answer.body
         self.wfile.write(body if answer.cut_at is None else body[: answer.cut_at])

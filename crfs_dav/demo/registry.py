@@ -10,26 +10,39 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from crfs_dav.demo.api import answer
 from crfs_dav.demo.content import Content, StoredManifest
+from crfs_dav.demo.dialect import Dialect, Serve, speak
 from crfs_dav.demo.exchange import Answer, Request
+from crfs_dav.demo.faults import Faults, refusal, spoil
 from crfs_dav.demo.listener import Listener
-from crfs_dav.names import Digest
+from crfs_dav.demo.login import TOKEN_PATH, Login
+from crfs_dav.demo.storage import Storage
+from crfs_dav.names import Digest, parse_digest
 from crfs_dav.oci import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, Platform
 
 Layer = tuple[bytes, Mapping[str, str]]  # blob and annotations
 
 
 class DemoRegistry:
-    """A registry that listens from its making on until `close`; a context manager. For any thread."""
+    """A registry that listens from its making on until `close`; a context manager. For any thread.
 
-    def __init__(self, *, port: int = 0) -> None:
+    `dialect` and `faults` may be changed, and replaced, at any time.
+    """
+
+    def __init__(self, *, port: int = 0, dialect: Dialect | None = None) -> None:
+        self.dialect = dialect or Dialect()
+        self.faults = Faults()
         self._content = Content()
+        self._login = Login()
+        self._storage = Storage(self._content)
         self._requests: list[Request] = []
         self._lock = threading.Lock()
-        self._listener = Listener(self._serve, port=port)
+        self._storage_listener: Listener | None = None
+        self._listener = Listener(partial(self._serve, self._answer), port=port)
 
     def __enter__(self) -> DemoRegistry:
         return self
@@ -40,6 +53,8 @@ class DemoRegistry:
     def close(self) -> None:
         """Stop listening and cut every connection, also one that is being answered."""
         self._listener.close()
+        if self._storage_listener is not None:
+            self._storage_listener.close()
 
     @property
     def host(self) -> str:
@@ -105,10 +120,42 @@ class DemoRegistry:
         """Take `tag` away; its manifest stays."""
         self._content.set_tag(repository, tag, None)
 
-    def _serve(self, request: Request) -> Answer:
+    def expire_tokens(self) -> None:
+        """From now on no token given out so far opens anything."""
+        self._login.expire_tokens()
+
+    def expire_signatures(self) -> None:
+        """From now on no signed URL given out so far opens anything."""
+        self._storage.expire_signatures()
+
+    def _serve(self, serve: Serve, request: Request) -> Answer:
+        """The answer of `serve`, recorded, delayed and spoiled."""
         with self._lock:
             self._requests.append(request)
-        return answer(self._content, request)
+        faults = self.faults
+        if faults.delay_seconds:
+            self._listener.closing.wait(faults.delay_seconds)
+        return refusal(faults, request) or spoil(faults, request, serve)
+
+    def _answer(self, request: Request) -> Answer:
+        if request.path == TOKEN_PATH:
+            return self._login.give_token(self.dialect, request)
+        return self._login.check(self.dialect, request) or speak(self.dialect, request, self._redirected)
+
+    def _redirected(self, request: Request) -> Answer:
+        found = answer(self._content, request)
+        if not self.dialect.redirects_blobs or "/blobs/" not in request.path or found.status not in (200, 206):
+            return found
+        digest = parse_digest(found.headers["Docker-Content-Digest"])
+        path = self._storage.signed_path(digest, self.dialect.signature_seconds)
+        return Answer(307, {"Location": f"http://{self._storage_host()}{path}"})
+
+    def _storage_host(self) -> str:
+        """`127.0.0.1:<port>` of the storage, which is started when it is first needed."""
+        with self._lock:
+            if self._storage_listener is None:
+                self._storage_listener = Listener(partial(self._serve, self._storage.answer))
+            return self._storage_listener.host
 
     def _add_described(self, data: bytes, media_type: str) -> dict[str, Any]:
         return {"mediaType": media_type, "digest": str(self.add_blob(data)), "size": len(data)}
