@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from crfs_dav.archive import Archive
 from crfs_dav.cache.reader import CachedReader
-from crfs_dav.errors import CrfsError
+from crfs_dav.errors import Corrupt, CrfsError
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
 from crfs_dav.oci import MANIFEST_SIZE_LIMIT, Descriptor, ImageConfig, Index, Manifest, parse_config
-from crfs_dav.readers import ByteStore, ReaderAt
+from crfs_dav.readers import ByteStore, ReaderAt, forget
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.links import follow_links
@@ -112,11 +113,21 @@ class ImageStore:
         return self._images.get(descriptor.digest, lambda: self._open_image(repository, manifest))
 
     def _open_layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
-        archive = open_archive(self.blob(repository, descriptor), descriptor, self._chunks)
+        archive = self._open_archive(self.blob(repository, descriptor), descriptor)
         if archive is None:
             _log.info("%s@%s: no layer that can be read lazily", repository, descriptor.digest)
             return Layer(descriptor, None)
         return Layer(descriptor, build_tree(archive, str(descriptor.digest), default_mtime=None), len(archive.entries))
+
+    def _open_archive(self, blob: ReaderAt, descriptor: Descriptor) -> Archive | None:
+        """The archive; what came broken off the network and was kept is fetched once more."""
+        try:
+            return open_archive(blob, descriptor, self._chunks)
+        except Corrupt as error:
+            if not forget(blob, 0, blob.size):
+                raise
+            _log.warning("%s; reading the layer again", error)
+            return open_archive(blob, descriptor, self._chunks)
 
     def _open_image(self, repository: Repository, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))

@@ -62,10 +62,11 @@ def test_it_stops_in_time_while_a_registry_keeps_it_waiting() -> None:
         path = f"/images/127.0.0.1:{silent.getsockname()[1]}/my/ubuntu/18.04/etc/passwd"
         connection = HTTPConnection(*server.address)
         connection.request("GET", path)
-        silent.accept()
+        accepted, _ = silent.accept()
 
         code, seconds = server.stop()
         connection.close()
+        accepted.close()
 
     assert code == 0
     assert seconds < STOP_SECONDS
