@@ -53,8 +53,7 @@ def _inflate_piece(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
         if piece:
             yield piece
         data = decoder.unconsumed_tail
-        # A full piece may leave output inside the decoder, with or without input left over.
-        if decoder.eof or (not data and len(piece) < PIECE):
+        if decoder.eof or not data:  # output still inside the decoder comes with the next input: 8 bytes end a member
             return
 
 

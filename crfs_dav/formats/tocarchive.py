@@ -36,7 +36,8 @@ class TocArchive:
 
     def open(self, position: int) -> ReaderAt:
         """Content of the reg at `position`, verified as it is read; raises Corrupt where its chunks make no sense."""
-        entry = self._entries[position]
+        position = range(len(self._columns))[position]
+        entry = self._columns.entry(position)
         try:
             return self._open(entry, position)
         except Corrupt as error:

@@ -138,6 +138,16 @@ def test_kept_chunks_are_not_read_again() -> None:
     assert len(blob.reads) == 2  # before and after them
 
 
+def test_a_chunk_that_another_reader_brought_meanwhile_is_not_read_again() -> None:
+    raw = member(b"1")
+    blob = RecordingReader(raw)
+    loader = ChunkLoader(blob, digest_of(raw), DictStore())
+    run = Run(0, len(raw), (Chunk(0, 1, 0, len(raw), digests=(digest_of(b"1"),)),))
+
+    assert [list(loader.load(run)) for _ in range(2)] == [[b"1"], [b"1"]]
+    assert len(blob.reads) == 1
+
+
 def test_keys_of_kept_chunks_begin_with_the_layers_digest() -> None:
     blob = Crafter().file("a", b"1").build()
     store = DictStore()

@@ -5,14 +5,29 @@ from __future__ import annotations
 import base64
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import Limits
+from crfs_dav.readers import BytesReader
 from tests.support.recording import DictStore, NoStore, RecordingReader
-from tests.support.stargz import STARGZ_FOOTER, Crafter, Toc, content, go_json, names_of, open_blob, sha256
+from tests.support.stargz import (
+    STARGZ_FOOTER,
+    Crafter,
+    Toc,
+    content,
+    descriptor_of,
+    go_json,
+    names_of,
+    open_blob,
+    sha256,
+)
 
 TEN = b"0123456789"
 
@@ -162,6 +177,8 @@ def chunk_edits() -> dict[str, tuple[Any, bool]]:
         "first chunk without size": (edit(0, chunkSize=None), False),
         "gap": (edit(1, chunkOffset=7), False),
         "overlap": (edit(1, chunkOffset=5), False),
+        "gap, with the right sum": (edit(1, chunkOffset=7, chunkSize=4), False),
+        "second chunk at the start": (edit(1, chunkOffset=0, chunkSize=4), False),
         "too short": (edit(1, chunkSize=3), False),
         "too long": (edit(1, chunkSize=5), False),
         "size smaller": (edit(0, size=9), False),
@@ -516,6 +533,36 @@ def test_trap_25_a_shared_member_that_broke_is_not_kept() -> None:
     archive = open_blob(blob)
 
     assert (content(archive, 0), content(archive, 1)) == (TEN * 10, TEN)
+
+
+def small_layer() -> tuple[bytes, str, list[bytes]]:
+    contents = [TEN * 3, b"", b"second", b"third, beside it"]
+    crafter = Crafter().dir("d/").file("d/a", contents[0], chunk_size=12).file("empty", b"")
+    crafter.file("b", contents[2]).inner_file("c", contents[3])
+    document = go_json(crafter.entries)
+    return crafter.build(document=document), sha256(document), contents
+
+
+@given(st.data())
+def test_whatever_byte_is_broken_no_wrong_byte_leaves(data: st.DataObject) -> None:
+    blob, toc_digest, contents = small_layer()
+    broken = bytearray(blob)
+    broken[data.draw(st.integers(0, len(blob) - 1))] ^= data.draw(st.integers(1, 255))
+    descriptor = descriptor_of(blob, toc_digest)
+
+    with suppress(CrfsError):
+        archive = open_archive(BytesReader(bytes(broken)), descriptor, DictStore())
+        if archive is not None:
+            for position, expected in enumerate(contents, 1):
+                with suppress(CrfsError):
+                    reader = archive.open(position)
+                    assert reader.read_at(0, 1000) == expected
+
+
+@pytest.mark.parametrize("kind", ["dir", "symlink", "fifo"])
+def test_what_is_no_file_cannot_be_opened(kind: str) -> None:
+    with pytest.raises(Corrupt, match=f"file 'a': kind: {kind}; expected reg"):
+        open_blob(Crafter().entry("a", kind).build()).open(0)
 
 
 def test_ten_threads_that_want_one_chunk_decode_it_once() -> None:
