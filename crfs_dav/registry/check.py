@@ -41,8 +41,8 @@ class Answer(Protocol):
         """Method and URL, as they may be shown."""
         ...
 
-    def peek(self, limit: int) -> bytes:
-        """At most `limit` bytes of the body, fewer if it breaks off."""
+    def peek(self) -> bytes:
+        """The start of the body."""
         ...
 
 
@@ -54,7 +54,7 @@ def check(answer: Answer, *expected: int) -> None:
 
 def error_of(answer: Answer, *expected: int) -> CrfsError:
     """The error that `answer` is, where one of the statuses `expected` would have been right."""
-    code, message = _first_error(answer.peek(_BODY_LIMIT))
+    code, message = _first_error(answer.peek()[:_BODY_LIMIT])
     found = " ".join(filter(None, (str(answer.status), code, message)))
     text = f"{answer.what}: {found}; expected {' or '.join(map(str, expected))}"
     if answer.status in _ABSENT_STATUSES or (answer.status == 400 and code in _ILLEGAL_NAME_CODES):

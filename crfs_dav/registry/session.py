@@ -47,6 +47,7 @@ class Reply:
         self.url = response.url
         self.what = what
         self.location: str | None = None  # where redirects led, if there were any
+        self._start: bytes | None = None
         self._response = response
         self._deadline = deadline
 
@@ -75,23 +76,25 @@ class Reply:
                 raise Corrupt(f"{self.what}: body of more than {limit} bytes; expected no more")
         return bytes(body)
 
-    def peek(self, limit: int) -> bytes:
-        """At most `limit` bytes of the body, fewer if it breaks off: for the text of an error."""
-        body = bytearray()
-        try:
-            for block in self.blocks():
-                body += block
-                if len(body) >= limit:
-                    break
-        except Unavailable:
-            _log.debug("%s: body of the error broke off", self.what)
-        return bytes(body[:limit])
+    def peek(self) -> bytes:
+        """The start of the body, or what came of it before it broke off: for the text of an error."""
+        if self._start is None:
+            body = bytearray()
+            try:
+                for block in self.blocks():
+                    body += block
+                    if len(body) >= _DRAIN_LIMIT:
+                        break
+            except Unavailable:
+                _log.debug("%s: body of an error broke off", self.what)
+            self._start = bytes(body)
+        return self._start
 
     def close(self) -> None:
         """Give the connection back for the next request if little of the body is left, else close it."""
         raw = self._response.raw
         if (raw.length_remaining or 0) <= _DRAIN_LIMIT and self.headers.get("Content-Length") is not None:
-            self.peek(_DRAIN_LIMIT)
+            self.peek()
         self._response.close()
 
 

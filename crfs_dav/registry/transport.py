@@ -111,6 +111,7 @@ class Transport:
         reply = self._send(url, call, authorization, deadline)
         if reply.status != 401:
             return reply
+        reply.peek()  # to its end, mostly: the connection is free for the token
         try:
             answer = self._answer(access, reply, rejected=authorization, deadline=deadline)
         except BaseException:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
+from crfs_dav.demo.registry import DemoRegistry
+from crfs_dav.names import Repository, parse_registry
+from crfs_dav.oci import Descriptor
 from crfs_dav.readers import BytesReader, ReaderAt, ReaderIO, Section
+from crfs_dav.registry.connect import open_client
 from tests.support.recording import DictStore, NoStore
 from tests.support.stargz import STARGZ_FOOTER, Crafter, open_blob
 
@@ -29,7 +34,15 @@ def shared_member() -> ReaderAt:
     return open_blob(Crafter().file("e", b"before").inner_file("f", CONTENT).build()).open(1)
 
 
-READERS: dict[str, Callable[[], ReaderAt]] = {
+@contextmanager
+def registry_blob() -> Iterator[ReaderAt]:
+    with DemoRegistry() as registry, open_client() as client:
+        registry.add_image("a", None, [])
+        descriptor = Descriptor("", registry.add_blob(CONTENT), len(CONTENT))
+        yield client.blob(Repository(parse_registry(registry.host), "a"), descriptor)
+
+
+READERS: dict[str, Callable[[], ReaderAt | AbstractContextManager[ReaderAt]]] = {
     "BytesReader": lambda: BytesReader(CONTENT),
     "Section": lambda: Section(BytesReader(b"before" + CONTENT + b"after"), 6, len(CONTENT)),
     "ChunkedFile of chunks": chunked,
@@ -37,14 +50,16 @@ READERS: dict[str, Callable[[], ReaderAt]] = {
     "ChunkedFile of stargz": lambda: chunked(legacy=True),
     "ChunkedFile of one chunk": one_chunk,
     "ChunkedFile in a shared member": shared_member,
+    "RegistryBlob": registry_blob,
 }
 
 
 @pytest.fixture(params=READERS)
-def reader(request: pytest.FixtureRequest) -> ReaderAt:
+def reader(request: pytest.FixtureRequest) -> Iterator[ReaderAt]:
     made = READERS[request.param]()
-    assert isinstance(made, ReaderAt)
-    return made
+    with nullcontext(made) if isinstance(made, ReaderAt) else made as reader:
+        assert isinstance(reader, ReaderAt)
+        yield reader
 
 
 def test_the_size_is_known(reader: ReaderAt) -> None:

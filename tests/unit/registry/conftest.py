@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import pytest
 
@@ -11,7 +12,10 @@ from crfs_dav.names import parse_registry
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.connect import open_client
 from crfs_dav.registry.settings import RegistrySettings
+from tests.support.greeter import Greeter
 from tests.support.scripted import Script, Scripted
+
+Greet: TypeAlias = Callable[[Callable[[socket.socket], object]], Greeter]
 
 
 class OpenClient(Protocol):
@@ -43,3 +47,17 @@ def client_of() -> Iterator[OpenClient]:
             return stack.enter_context(open_client(chosen, clock=clock))
 
         yield make
+
+
+@pytest.fixture
+def greeter() -> Iterator[Greet]:
+    """Makes servers below HTTP that end with the test."""
+    made: list[Greeter] = []
+
+    def make(greet: Callable[[socket.socket], object]) -> Greeter:
+        made.append(Greeter(greet))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

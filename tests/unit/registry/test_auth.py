@@ -10,7 +10,7 @@ import pytest
 
 from crfs_dav.demo.exchange import Answer, Request, json_answer
 from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, Unavailable
-from crfs_dav.names import Registry, parse_repository, parse_registry
+from crfs_dav.names import Registry, parse_registry, parse_repository
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.deadline import Clock
 from crfs_dav.registry.settings import Login

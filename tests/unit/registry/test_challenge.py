@@ -38,10 +38,16 @@ _PARAMETERS = st.dictionaries(_TOKEN.map(str.lower), st.text(max_size=30), min_s
                 Challenge("basic", {"realm": "c"}),
             ],
         ),
-        ('Basic realm="a", Bearer realm="b"', [Challenge("basic", {"realm": "a"}), Challenge("bearer", {"realm": "b"})]),
+        (
+            'Basic realm="a", Bearer realm="b"',
+            [Challenge("basic", {"realm": "a"}), Challenge("bearer", {"realm": "b"})],
+        ),
         ("Negotiate, Basic realm=x", [Challenge("negotiate"), Challenge("basic", {"realm": "x"})]),
         ("Negotiate YWJj==, Basic realm=x", [Challenge("negotiate", {}, "YWJj=="), Challenge("basic", {"realm": "x"})]),
-        ("Bearer realm=https://a.example/t,service=s", [Challenge("bearer", {"realm": "https://a.example/t", "service": "s"})]),
+        (
+            "Bearer realm=https://a.example/t,service=s",
+            [Challenge("bearer", {"realm": "https://a.example/t", "service": "s"})],
+        ),
         (r'Basic realm="say \"hi\" \\ there"', [Challenge("basic", {"realm": r'say "hi" \ there'})]),
         ('BEARER REALM="A", Service = "B"', [Challenge("bearer", {"realm": "A", "service": "B"})]),
         ('Bearer realm="a",realm="b"', [Challenge("bearer", {"realm": "a"})]),

@@ -19,8 +19,8 @@ class Answered:
     headers: Mapping[str, str] = field(default_factory=dict)
     what: str = "GET https://registry.example/v2/a/manifests/b"
 
-    def peek(self, limit: int) -> bytes:
-        return self.body[:limit]
+    def peek(self) -> bytes:
+        return self.body
 
 
 def _body(code: str, message: str = "text") -> bytes:
@@ -62,7 +62,9 @@ def test_text_says_what_was_asked_found_and_expected() -> None:
     with pytest.raises(NotFound) as caught:
         check(Answered(404, _body("MANIFEST_UNKNOWN", "manifest unknown")), 200, 206)
 
-    expected = "GET https://registry.example/v2/a/manifests/b: 404 MANIFEST_UNKNOWN manifest unknown; expected 200 or 206"
+    expected = (
+        "GET https://registry.example/v2/a/manifests/b: 404 MANIFEST_UNKNOWN manifest unknown; expected 200 or 206"
+    )
     assert str(caught.value) == expected
 
 

@@ -63,7 +63,9 @@ def test_index_is_an_index(registry: DemoRegistry, client_of: OpenClient) -> Non
 
 
 @pytest.mark.parametrize("text", ["a:v2", "b:v1", f"a@sha256:{'0' * 64}"])
-def test_what_is_not_there_is_not_found_by_one_request(text: str, registry: DemoRegistry, client_of: OpenClient) -> None:
+def test_what_is_not_there_is_not_found_by_one_request(
+    text: str, registry: DemoRegistry, client_of: OpenClient
+) -> None:
     registry.add_image("a", "v1", [])
 
     with pytest.raises(NotFound):

@@ -31,7 +31,7 @@ def _asked(requests: list[Request]) -> list[tuple[str, str, str]]:
     ("link", "url"),
     [
         ("", None),
-        ("</v2/a/tags/list?last=b&n=2>; rel=\"prev\"", None),
+        ('</v2/a/tags/list?last=b&n=2>; rel="prev"', None),
         ('</v2/a/tags/list?last=b&n=2>; rel="next"', "https://registry.example/v2/a/tags/list?last=b&n=2"),
         ("</x>; rel=next", "https://registry.example/x"),
         ('</first>; rel="first", </x>; rel="last next"', "https://registry.example/x"),
@@ -143,9 +143,7 @@ def test_pages_in_a_circle_end_with_a_warning(
     assert "listing stopped after 3 names; expected an end" in caplog.text
 
 
-def test_endless_pages_end(
-    scripted: Serve, client_of: OpenClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_endless_pages_end(scripted: Serve, client_of: OpenClient, caplog: pytest.LogCaptureFixture) -> None:
     def script(request: Request) -> Answer:
         page = int(request.asked("last") or "0")
         return _page(f"t{page}", link=f"?last={page + 1}")

@@ -13,9 +13,13 @@ from crfs_dav.errors import Corrupt, Unavailable
 from crfs_dav.registry.deadline import Clock, Deadline
 from crfs_dav.registry.session import HttpSession
 from crfs_dav.registry.settings import RegistrySettings
+from tests.support.greeter import server_tls
 from tests.support.scripted import Script, Scripted, in_turn
+from tests.unit.registry.conftest import Greet
 
 Serve = Callable[[Script], Scripted]
+
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
 class Sleeps:
@@ -44,7 +48,9 @@ def _status(session: HttpSession, url: str, sleeps: Sleeps) -> int:
 
 
 @pytest.mark.parametrize("status", [200, 206, 304, 307, 401, 403, 404, 416, 501])
-def test_other_answers_are_given_as_they_are(status: int, scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+def test_other_answers_are_given_as_they_are(
+    status: int, scripted: Serve, session: HttpSession, sleeps: Sleeps
+) -> None:
     server = scripted(in_turn(Answer(status)))
 
     assert _status(session, server.url, sleeps) == status
@@ -135,17 +141,19 @@ def test_bodies_are_asked_for_as_they_are_and_not_decoded(
 def test_body_over_its_limit_is_refused(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
     server = scripted(in_turn(Answer(200, {}, b"x" * 101)))
 
-    with session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)) as reply:
-        with pytest.raises(Corrupt, match="body of more than 100 bytes; expected no more"):
-            reply.read(100)
+    reply = session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock))
+
+    with reply, pytest.raises(Corrupt, match="body of more than 100 bytes; expected no more"):
+        reply.read(100)
 
 
 def test_body_that_breaks_off_is_no_whole_one(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
     server = scripted(in_turn(Answer(200, {}, b"x" * 100, cut_at=50)))
 
-    with session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)) as reply:
-        with pytest.raises(Unavailable, match="broke off"):
-            reply.read(100)
+    reply = session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock))
+
+    with reply, pytest.raises(Unavailable, match="broke off"):
+        reply.read(100)
 
 
 def test_connections_are_kept_after_errors_too(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
@@ -179,46 +187,91 @@ def test_what_cannot_be_asked_is_unavailable(url: str, session: HttpSession, sle
         _status(session, url, sleeps)
 
 
-class Dripping:
-    """A server that sends one byte after the other and never comes to an end."""
-
-    def __init__(self, start: bytes) -> None:
-        self._start = start
-        self._end = threading.Event()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._drip, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/"
-
-    def close(self) -> None:
-        self._end.set()
-        self._thread.join()
-        self._socket.close()
-
-    def _drip(self) -> None:
-        connection, _ = self._socket.accept()
-        with connection:
-            connection.sendall(self._start)
-            while not self._end.wait(0.02):
-                try:
-                    connection.sendall(b"x")
-                except OSError:
-                    return
-
-
 @pytest.mark.parametrize(
     "start", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"]
 )
-def test_server_that_drips_ends_with_the_deadline(start: bytes) -> None:
-    server = Dripping(start)
+def test_server_that_drips_ends_with_the_deadline(start: bytes, greeter: Greet) -> None:
+    end = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(start)
+        while not end.wait(0.02):
+            connection.sendall(b"x")
+
+    url = f"http://{greeter(drip).registry}/"
     session = HttpSession(RegistrySettings(), Clock())
     began = time.monotonic()
     try:
-        with pytest.raises(Unavailable):
-            with session.send("GET", server.url, {}, deadline=Deadline(0.3, Clock())) as reply:
-                reply.read(1 << 20)
+        with pytest.raises(Unavailable), session.send("GET", url, {}, deadline=Deadline(0.3, Clock())) as reply:
+            reply.read(1 << 20)
     finally:
         session.close()
-        server.close()
+        end.set()
 
     assert time.monotonic() - began < 1
+
+
+class Secure:
+    """A web server with TLS: what to do with its connections, and its certificate."""
+
+    def __init__(self, folder: Path) -> None:
+        self._context, self.certificate = server_tls(folder)
+
+    def __call__(self, connection: socket.socket) -> None:
+        with self._context.wrap_socket(connection, server_side=True) as secure:
+            secure.recv(65536)
+            secure.sendall(b"HTTP/1.1 204 Fine\r\nConnection: close\r\n\r\n")
+
+
+def _secure_status(settings: RegistrySettings, url: str) -> int:
+    session = HttpSession(settings, Clock())
+    try:
+        with session.send("GET", url, {}, deadline=Deadline(5, Clock())) as reply:
+            return reply.status
+    finally:
+        session.close()
+
+
+def test_certificate_is_verified_and_not_tried_twice(greeter: Greet, tmp_path: Path) -> None:
+    server = greeter(Secure(tmp_path))
+
+    with pytest.raises(Unavailable, match="certificate verify failed"):
+        _secure_status(RegistrySettings(), f"https://{server.registry}/")
+    assert server.count == 1
+
+
+def test_own_ca_is_taken_from_the_settings(greeter: Greet, tmp_path: Path) -> None:
+    secure = Secure(tmp_path)
+    server = greeter(secure)
+
+    assert _secure_status(RegistrySettings(ca_bundle=secure.certificate), f"https://{server.registry}/") == 204
+
+
+@pytest.mark.parametrize("variable", _CA_VARIABLES)
+def test_own_ca_is_taken_from_the_environment(
+    variable: str, greeter: Greet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secure = Secure(tmp_path)
+    server = greeter(secure)
+    for name in _CA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(secure.certificate))
+
+    assert _secure_status(RegistrySettings(), f"https://{server.registry}/") == 204
+
+
+def test_ca_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        _secure_status(RegistrySettings(ca_bundle=tmp_path / "none.pem"), "https://127.0.0.1:1/")
+
+
+def test_proxy_of_the_environment_is_for_the_world_outside(
+    scripted: Serve, session: HttpSession, sleeps: Sleeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy, server = scripted(in_turn(Answer(200))), scripted(in_turn(Answer(204)))
+    monkeypatch.setenv("http_proxy", proxy.url)
+
+    assert _status(session, "http://registry.example/v2/", sleeps) == 200
+    assert _status(session, server.url, sleeps) == 204
+
+    assert [request.headers["Host"] for request in proxy.requests] == ["registry.example"]
