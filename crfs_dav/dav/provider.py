@@ -18,7 +18,7 @@ from crfs_dav.dav.propfind import XML_TYPE, infinite_depth_refused, multistatus
 from crfs_dav.dav.queries import BODY_LIMIT, parse_query
 from crfs_dav.dav.request import Request
 from crfs_dav.dav.resources import Collection, Resource, resource_of
-from crfs_dav.dav.response import Response, cut_connection, listing_response
+from crfs_dav.dav.response import CutConnection, Response, listing_response
 from crfs_dav.dav.status import ALLOW, BadRequest, failure, method_not_allowed
 from crfs_dav.errors import BadName, CrfsError, NotFound
 from crfs_dav.tree.node import Directory
@@ -112,11 +112,11 @@ def _guarded(request: Request, body: Iterable[bytes]) -> Iterator[bytes]:
     """`body`, but an error in it cuts the connection: its status is gone, and a short body must not pass for whole."""
     try:
         yield from body
-    except ConnectionError:
+    except CutConnection:
         raise
     except Exception as error:
         _log_failure(request, error)
-        raise cut_connection("body broken off") from None
+        raise CutConnection("body broken off") from None
 
 
 def _log_failure(request: Request, error: Exception) -> None:

@@ -57,8 +57,6 @@ def parse_query(body: bytes) -> Query:
     try:
         parser.Parse(body, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        if isinstance(error, BadRequest):
-            raise
         _refuse(str(error), "well-formed XML")
     return outline.query()
 

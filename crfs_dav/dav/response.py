@@ -12,6 +12,16 @@ _LENGTH_UP_TO_BYTES = 2 << 20  # what a listing may take in memory to get a Cont
 Header = tuple[str, str]
 
 
+class CutConnection(ConnectionAbortedError):
+    """To be raised in a body that cannot go on: cheroot closes the connection on it, without a traceback.
+
+    Its `HTTPConnection.communicate` takes socket errors of this number for a client that went away.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.ECONNABORTED, reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What goes back; `headers` may still grow, `body` is gone through once."""
@@ -52,14 +62,6 @@ def started(pieces: Iterator[bytes]) -> Iterator[bytes]:
     return _continued(first, pieces)
 
 
-def cut_connection(reason: str) -> ConnectionAbortedError:
-    """The error to raise in a body that cannot go on: cheroot closes the connection on it, without a traceback.
-
-    Its `communicate` takes socket errors of this number for a client that went away.
-    """
-    return ConnectionAbortedError(errno.ECONNABORTED, reason)
-
-
 def _encoded(texts: Iterator[str]) -> Iterator[bytes]:
     batch: list[str] = []
     size = 0
@@ -81,4 +83,4 @@ def _continued(ready: Iterable[bytes], rest: Iterator[bytes]) -> Iterator[bytes]
 
 def _cut_after(body: Iterable[bytes]) -> Iterator[bytes]:
     yield from body
-    raise cut_connection("request framing lost")
+    raise CutConnection("request framing lost")

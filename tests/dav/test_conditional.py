@@ -91,6 +91,11 @@ def test_a_tag_matches_where_it_is_in_the_list(tags: list[str], tag: str) -> Non
     assert (judge(request, Validators(f'"{tag}"', 5)) is Verdict.GO_ON) is (tag in tags)
 
 
+@pytest.mark.parametrize("text", ["Mon, 06 May 99999 07:08:09 GMT", f"6 May {'9' * 4000} 1:1:1", "", "\0", "6"])
+def test_a_date_that_is_none_is_ignored(text: str) -> None:
+    assert parse_http_date(text) is None
+
+
 @given(st.text(max_size=40) | st.text("MonJan 0123456789:,-+GMT", max_size=40))
 def test_any_text_is_a_date_or_none(text: str) -> None:
     seconds = parse_http_date(text)

@@ -89,6 +89,22 @@ def test_a_body_whose_end_cannot_be_found_closes_the_connection(
     assert received.count(b"HTTP/1.1 ") == 1
 
 
+def test_a_body_that_ends_too_early_is_400(client: DavClient) -> None:
+    with client.connect() as connection:
+        connection.sendall(b"PUT /file HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345")
+        connection.shutdown(socket.SHUT_WR)
+
+        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_body_over_the_servers_own_limit_is_413(serve: Serve) -> None:
+    client = serve(directory(), body_limit=1000)
+    chunks = b"190\r\n%s\r\n" % bytes(400) * 4
+    received = client.raw(b"PUT /file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+
+    assert received.startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_client_that_goes_away_stops_the_reading(client: DavClient, capfd: pytest.CaptureFixture[str]) -> None:
     for _ in range(20):
         BIG.reads.clear()

@@ -8,7 +8,7 @@ import pytest
 from crfs_dav.errors import AccessDenied, BadName, Corrupt, CrfsError, NotFound, Unavailable
 from tests.dav.conftest import Serve
 from tests.support.dav import DavClient
-from tests.support.dav_tree import FailingDirectory, FailingFile, directory
+from tests.support.dav_tree import BreakingDirectory, FailingDirectory, FailingFile, TreeFile, directory
 
 TABLE = [
     (NotFound("secret"), 404, logging.INFO),
@@ -57,6 +57,23 @@ def test_an_error_before_the_first_byte_becomes_its_status_and_one_line(
     (record,) = _ours(caplog)
     assert (record.levelno, record.exc_info is None) == (level, isinstance(error, CrfsError))
     assert record.getMessage().startswith("GET /file: ")
+
+
+def test_a_listing_that_breaks_off_is_never_taken_for_whole(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    members = {f"entry-{number:05}": TreeFile(b"") for number in range(9000)}
+    client = serve(directory(many=BreakingDirectory(members, Unavailable("gone"))))
+
+    with pytest.raises(IncompleteRead):
+        client.propfind("/many/", depth="1")
+    assert [record.getMessage() for record in _ours(caplog)] == ["PROPFIND /many/: gone"]
+
+
+def test_an_unforeseen_error_in_the_body_is_logged_too(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    broken = FailingFile(bytes(2_000_000), ConnectionResetError(104, "upstream"), at=1_000_000)
+
+    with pytest.raises(IncompleteRead):
+        serve(directory(file=broken)).get("/file")
+    assert [record.levelno for record in _ours(caplog)] == [logging.ERROR]
 
 
 def test_an_error_in_the_body_is_one_line_without_a_traceback(

@@ -67,7 +67,7 @@ BAD = {
     "too deep": DEEP,
     "encoding unknown": b'<?xml version="1.0" encoding="x-unheard"?><propfind xmlns="DAV:"><allprop/></propfind>',
     "bytes that are not UTF-8": b'<propfind xmlns="DAV:"><prop><a>\xff</a></prop></propfind>',
-    "a namespace that is no URI": b'<propfind xmlns="DAV:"><prop><b xmlns="a b"/></prop></propfind>',
+    "a namespace that is no URI": b'<propfind xmlns="DAV:"><prop><b xmlns="{a}"/></prop></propfind>',
     "empty namespace by prefix": b'<propfind xmlns="DAV:"><prop><a:b xmlns:a=""/></prop></propfind>',
 }
 
@@ -88,7 +88,16 @@ def test_a_malformed_body_is_400_and_the_connection_goes_on(client: DavClient, b
     assert received.count(b"HTTP/1.1 200 ") == 1
 
 
+def test_a_body_over_the_limit_is_not_parsed() -> None:
+    with pytest.raises(BadRequest, match=f"expected at most {BODY_LIMIT}"):
+        parse_query(b"<!--%s-->" % (b" " * BODY_LIMIT))
+
+
 def test_a_body_over_the_limit_is_413(client: DavClient) -> None:
+    chunk = b"8000\r\n%s\r\n" % (b" " * 0x8000)
+    head = b"PROPFIND / HTTP/1.1\r\nHost: x\r\nDepth: 0\r\nTransfer-Encoding: chunked\r\n"
+    assert client.raw(head + b"\r\n" + chunk * 3 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413 ")
+    assert client.raw(head + b"Connection: close\r\n\r\n" + chunk * 2 + b"0\r\n\r\n").startswith(b"HTTP/1.1 207 ")
     assert client.propfind("/", b" " * (BODY_LIMIT + 1)).status == 413
     assert client.propfind("/", b" " * BODY_LIMIT).status == 207
 

@@ -113,6 +113,23 @@ class FailingDirectory:
         raise self.error
 
 
+class BreakingDirectory(StaticDirectory):
+    """A directory whose listing begins well and ends in an error."""
+
+    def __init__(self, children: Mapping[str, Node], error: Exception) -> None:
+        super().__init__({**children, "~last": _Unknowable(error)})
+
+
+class _Unknowable:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    @property
+    def entry(self) -> Entry:
+        """Raises."""
+        raise self._error
+
+
 class UnlistedDirectory(StaticDirectory):
     """A directory that knows more names than it lists, as a registry does."""
 
