@@ -156,7 +156,8 @@ class HttpSession:
                 raise _Dropped(_reason(error)) from None
             raise Unavailable(f"{what}: {_reason(error)}; expected an answer") from None
         elapsed = self._clock.now() - started
-        _log.debug("%s %s: %d in %.3f s", what, request.headers.get("Range", ""), response.status_code, elapsed)
+        extent = request.headers.get("Range", "whole")
+        _log.debug("%s (%s): %d in %.3f s", what, extent, response.status_code, elapsed)
         return Reply(response, what, deadline)
 
 

@@ -40,7 +40,7 @@ class Call:
     scope: str
     method: Literal["GET", "HEAD"] = "GET"
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    location: str | None = None
+    location: str | None = field(default=None, repr=False)  # signed, maybe
 
 
 class Transport:

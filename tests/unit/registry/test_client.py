@@ -88,6 +88,7 @@ def test_digest_is_resolved_by_head(registry: DemoRegistry, client_of: OpenClien
         Answer(400),
         Answer(200, {"Content-Type": OCI_MANIFEST, "Content-Length": "9"}),
         Answer(200, {**DESCRIBED, "Content-Length": "many"}),
+        Answer(200, {**DESCRIBED, "Content-Length": "0"}),
         Answer(200, {"Content-Length": "9", "Docker-Content-Digest": "blake3:abc"}),
     ],
 )
