@@ -15,7 +15,7 @@ from typing import Any
 from crfs_dav.demo.exchange import NO_ANSWER, Answer, Request, parse_request
 
 _log = logging.getLogger(__name__)
-_POLL_SECONDS = 0.05  # how late `close` may be noticed
+_POLL_SECONDS = 0.5  # how late `close` is noticed at the worst
 
 
 class Listener:
@@ -24,7 +24,7 @@ class Listener:
     def __init__(self, serve: Callable[[Request], Answer], *, port: int = 0) -> None:
         self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", port), serve, self.closing)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+        self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
     @property
@@ -35,14 +35,26 @@ class Listener:
     def close(self) -> None:
         """Stop listening and cut all connections; again is no error."""
         self.closing.set()
-        self._server.shutdown()
+        self._wake()
         self._thread.join()
         self._server.cut_connections()
         self._server.server_close()
 
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            self._server.handle_request()
+
+    def _wake(self) -> None:
+        """Have the accepting thread look up: `shutdown` of a server is only seen when its poll ends."""
+        try:
+            socket.create_connection(("127.0.0.1", self._server.server_port), _POLL_SECONDS).close()
+        except OSError:
+            _log.debug("%s does not listen any more", self.host)
+
 
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128
+    timeout = _POLL_SECONDS
 
     def __init__(self, address: tuple[str, int], serve: Callable[[Request], Answer], closing: threading.Event) -> None:
         self.serve = serve

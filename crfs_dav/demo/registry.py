@@ -16,7 +16,7 @@ from typing import Any
 from crfs_dav.demo.api import answer
 from crfs_dav.demo.content import Content, StoredManifest
 from crfs_dav.demo.dialect import Dialect, Serve, speak
-from crfs_dav.demo.exchange import Answer, Request
+from crfs_dav.demo.exchange import NO_ANSWER, Answer, Request
 from crfs_dav.demo.faults import Faults, refusal, spoil
 from crfs_dav.demo.listener import Listener
 from crfs_dav.demo.login import TOKEN_PATH, Login
@@ -93,8 +93,10 @@ class DemoRegistry:
         self, repository: str, tag: str | None, layers: Sequence[Layer], *, config: Mapping[str, Any] | None = None
     ) -> Digest:
         """Digest of a new image of `layers`, base first; `config` may lack its rootfs, which is then worked out."""
-        rootfs = {"type": "layers", "diff_ids": [_diff_id(blob) for blob, _ in layers]}
-        document = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": rootfs, **(config or {})}).encode()
+        values = {"os": "linux", "architecture": "amd64", **(config or {})}
+        if "rootfs" not in values:
+            values["rootfs"] = {"type": "layers", "diff_ids": [_diff_id(blob) for blob, _ in layers]}
+        document = json.dumps(values).encode()
         manifest = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
@@ -133,8 +135,8 @@ class DemoRegistry:
         with self._lock:
             self._requests.append(request)
         faults = self.faults
-        if faults.delay_seconds:
-            self._listener.closing.wait(faults.delay_seconds)
+        if faults.delay_seconds and self._listener.closing.wait(faults.delay_seconds):
+            return NO_ANSWER
         return refusal(faults, request) or spoil(faults, request, serve)
 
     def _answer(self, request: Request) -> Answer:
