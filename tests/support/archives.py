@@ -136,7 +136,7 @@ def _pax_extensions(member: Member) -> bytes:
     for key, number in (("uid", member.uid), ("gid", member.gid)):
         if number >= 8**7:
             records[key] = b"%d" % number
-    if member.mtime < 0 or member.mtime != math.floor(member.mtime):
+    if not 0 <= member.mtime < 8**11 or member.mtime != math.floor(member.mtime):
         records["mtime"] = str(member.mtime).encode()
     records |= {f"SCHILY.xattr.{key}": value for key, value in (member.xattrs or {}).items()}
     return _extension(b"x", b"PaxHeaders/1", _pax(records)) if records else b""

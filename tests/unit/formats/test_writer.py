@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crfs_dav.errors import Corrupt
+from crfs_dav.formats.detect import open_archive
+from crfs_dav.formats.estargz import HIDDEN
+from crfs_dav.formats.gzipwrite import gzip_member
+from crfs_dav.formats.writer import Written, footer_of, write_estargz
+from crfs_dav.names import digest_of
+from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
+from crfs_dav.readers import BytesReader
+from tests.support.archives import END, Member, char, dir_, file, hardlink, link, tar_of
+from tests.support.awkward import NOT_UTF8, awkward_layers, lines
+
+LAYERS = awkward_layers(many=20)
+CHUNK = 1000
+
+
+class NoStore:
+    def get(self, key: str) -> bytes | None:
+        return None
+
+    def put(self, key: str, data: bytes) -> None: ...
+
+    def discard(self, key: str) -> None: ...
+
+    def keys(self, digest: str) -> tuple[str, ...]:
+        return ()
+
+
+def write(tar: bytes, **options: Any) -> tuple[bytes, Written]:
+    out = io.BytesIO()
+    written = write_estargz(io.BytesIO(tar), out, **options)
+    return out.getvalue(), written
+
+
+def toc_of(blob: bytes) -> list[dict[str, Any]]:
+    """The TOC's entries without the landmark's, read by `tarfile` and `json`."""
+    with tarfile.open(fileobj=io.BytesIO(blob)) as tar:
+        toc = tar.extractfile("stargz.index.json")
+        assert toc is not None
+        entries: list[dict[str, Any]] = json.load(toc)["entries"]
+    assert entries.pop(0)["name"] == ".no.prefetch.landmark"
+    return entries
+
+
+def row_of(member: Member) -> dict[str, Any]:
+    return toc_of(write(tar_of(member))[0])[0]
+
+
+def inflated_from(blob: bytes, offset: int) -> bytes:
+    """Content of the gzip member at `offset`, which must begin there."""
+    return zlib.decompressobj(31).decompress(blob[offset:])
+
+
+@pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
+def test_our_reader_reads_what_was_written(tar: bytes) -> None:
+    blob, written = write(tar)
+    notes = {TOC_DIGEST_ANNOTATION: str(written.toc_digest)}
+    archive = open_archive(BytesReader(blob), Descriptor("", written.digest, written.size, notes), NoStore())
+    assert archive is not None
+    with tarfile.open(fileobj=io.BytesIO(tar)) as source:
+        members = source.getmembers()
+        assert len(members) == len(archive.entries)
+        for position, (member, entry) in enumerate(zip(members, archive.entries, strict=True)):
+            assert entry.name.strip("./") == member.name.strip("./")
+            assert (entry.mode, entry.uid, entry.gid) == (member.mode, member.uid, member.gid)
+            assert (entry.user_name, entry.link_name) == (member.uname, member.linkname)
+            if member.isreg():
+                content = source.extractfile(member)
+                assert content is not None
+                assert archive.open(position).read_at(0, entry.size) == content.read()
+
+
+@pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
+def test_decompressed_it_is_the_tar_between_landmark_and_toc(tar: bytes) -> None:
+    content = gzip.decompress(write(tar)[0])
+    landmark = 512 + 512
+    assert content[landmark : landmark + len(tar) - len(END)] == tar[: -len(END)]
+    assert content[landmark + len(tar) - len(END) :].startswith(b"stargz.index.json\0")
+
+
+def test_other_tools_take_it_for_a_tar_gz(tmp_path: Path) -> None:
+    path = tmp_path / "layer.tgz"
+    path.write_bytes(write(LAYERS[0])[0])
+    gzip_tool, tar_tool = shutil.which("gzip"), shutil.which("tar")
+    assert gzip_tool is not None
+    assert tar_tool is not None
+    subprocess.run([gzip_tool, "-t", path], check=True)
+    listed = subprocess.run([tar_tool, "tzf", path], check=True, capture_output=True).stdout.splitlines()
+    assert listed[0] == b".no.prefetch.landmark"
+    assert listed[-1] == b"stargz.index.json"
+    assert NOT_UTF8.replace(b"\xe9\xff", b"\\351\\377") in listed
+
+
+def test_written_tells_digests_and_size() -> None:
+    blob, written = write(LAYERS[1])
+    content = gzip.decompress(blob)
+    with tarfile.open(fileobj=io.BytesIO(blob)) as tar:
+        toc = tar.extractfile("stargz.index.json")
+        assert toc is not None
+        assert written == Written(digest_of(toc.read()), digest_of(content), digest_of(blob), len(blob))
+
+
+def test_the_same_tar_gives_the_same_blob_from_any_stream() -> None:
+    class Dribble(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 0, 100))
+
+    out = io.BytesIO()
+    write_estargz(Dribble(LAYERS[1]), out)
+    assert out.getvalue() == write(LAYERS[1])[0]
+
+
+def test_the_footer_is_the_one_that_go_writes() -> None:
+    assert footer_of(0x1234567) == (
+        b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x1a\0SG\x16\0" + b"0000000001234567STARGZ" + b"\x01\0\0\xff\xff" + bytes(8)
+    )
+    blob, _ = write(tar_of(file("a", b"1")))
+    assert inflated_from(blob, int(blob[-35:-19], 16)).startswith(b"stargz.index.json\0")
+
+
+def test_members_begin_at_payloads() -> None:
+    data = lines("x", 2 * CHUNK + 1)
+    blob, _ = write(tar_of(dir_("d"), file("d/f", data), file("d/g", b"next")), chunk_size=CHUNK)
+    _, first, second, third, last = toc_of(blob)
+    for row, content in ((first, data[:CHUNK]), (second, data[CHUNK:-1]), (third, data[-1:]), (last, b"next")):
+        assert inflated_from(blob, row["offset"]).startswith(content)
+
+
+def test_the_landmark_has_a_member_of_its_own() -> None:
+    blob, _ = write(tar_of(dir_("d")))
+    with tarfile.open(fileobj=io.BytesIO(blob)) as tar:
+        toc = tar.extractfile("stargz.index.json")
+        assert toc is not None
+        landmark = json.load(toc)["entries"][0]
+    assert inflated_from(blob, landmark["offset"]) == b"\x0f" + bytes(511)
+
+
+@pytest.mark.parametrize(
+    ("size", "chunks"),
+    [
+        (1, [(0, None)]),
+        (CHUNK, [(0, None)]),
+        (CHUNK + 1, [(0, CHUNK), (CHUNK, None)]),
+        (3 * CHUNK, [(0, CHUNK), (CHUNK, CHUNK), (2 * CHUNK, None)]),
+    ],
+)
+def test_chunk_size_is_told_of_all_chunks_but_the_last(size: int, chunks: list[tuple[int, int | None]]) -> None:
+    data = lines("x", size)
+    rows = toc_of(write(tar_of(file("f", data)), chunk_size=CHUNK)[0])
+    assert [(row.get("chunkOffset", 0), row.get("chunkSize")) for row in rows] == chunks
+    assert [row["type"] for row in rows] == ["reg"] + ["chunk"] * (len(chunks) - 1)
+    assert rows[0]["digest"] == f"sha256:{hashlib.sha256(data).hexdigest()}"
+    for row in rows:
+        start = row.get("chunkOffset", 0)
+        assert row["chunkDigest"] == f"sha256:{hashlib.sha256(data[start : start + CHUNK]).hexdigest()}"
+
+
+def test_empty_files_have_a_digest_and_no_offset() -> None:
+    row = row_of(file("empty"))
+    assert row["digest"] == str(digest_of(b""))
+    assert not {"offset", "size", "chunkDigest"} & set(row)
+
+
+@pytest.mark.parametrize(
+    ("member", "expected"),
+    [
+        (dir_("d/", mode=0o1777), {"name": "d/", "type": "dir", "mode": 0o1777}),
+        (link("l", "../x"), {"name": "l", "type": "symlink", "linkName": "../x"}),
+        (hardlink("h", "./x"), {"name": "h", "type": "hardlink", "linkName": "./x"}),
+        (char("c", 4, 64), {"type": "char", "devMajor": 4, "devMinor": 64}),
+        (file("o").owned(7, 8, "me", "us"), {"uid": 7, "gid": 8, "userName": "me", "groupName": "us"}),
+        (file("x").with_xattrs({"user.a": b"\0\xff"}), {"xattrs": {"user.a": "AP8="}}),
+        (file("t").at(1_500_000_000.75), {"modtime": "2017-07-14T02:40:01Z"}),
+        (file("t").at(1_500_000_000.25), {"modtime": "2017-07-14T02:40:00Z"}),
+        (file("t").at(-1), {"modtime": "1969-12-31T23:59:59Z"}),
+        (file("t").at(-62_000_000_000), {"modtime": "0005-04-19T09:46:40Z"}),
+        (file(b"n\xe9\xff"), {"name": "n\ufffd\ufffd"}),
+        (file("日本 <&>"), {"name": "日本 <&>"}),
+    ],
+    ids=lambda value: value.name if isinstance(value, Member) else "",
+)
+def test_rows_say_what_the_header_says(member: Member, expected: dict[str, Any]) -> None:
+    row = row_of(member)
+    assert {key: row.get(key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("mtime", [0, 0.25, 10**12], ids=["epoch", "rounds to the epoch", "year 33658"])
+def test_times_without_a_spelling_are_left_out(mtime: float) -> None:
+    assert "modtime" not in row_of(file("t").at(mtime))
+
+
+def test_names_of_owners_are_told_where_they_are_news() -> None:
+    members = [file("a").owned(1, 1, "x", "g"), file("b").owned(1, 1, "x", "g"), file("c").owned(1, 1, "y", "g")]
+    rows = toc_of(write(tar_of(*members))[0])
+    assert [(row.get("userName"), row.get("groupName")) for row in rows] == [("x", "g"), (None, None), ("y", None)]
+
+
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_landmarks_and_toc_of_another_writer_are_replaced(prefix: str) -> None:
+    others = [file(prefix + name, b"old") for name in sorted(HIDDEN)]
+    blob, _ = write(tar_of(*others, file("d/stargz.index.json", b"mine")))
+    assert [row["name"] for row in toc_of(blob)] == ["d/stargz.index.json"]
+    assert gzip.decompress(blob).count(b"stargz.index.json\0") == 2
+
+
+def test_written_again_a_layer_stays_the_same() -> None:
+    blob, written = write(LAYERS[1])
+    again, written_again = write(gzip.decompress(blob))
+    assert (again, written_again) == (blob, written)
+
+
+def test_a_long_run_of_headers_is_cut_into_members() -> None:
+    sizes: list[int] = []
+
+    def compress(data: bytes) -> bytes:
+        sizes.append(len(data))
+        return gzip_member(data, 1)
+
+    blob, _ = write(tar_of(*(dir_(f"d{n}") for n in range(9000))), compress=compress, chunk_size=CHUNK)
+    assert len(toc_of(blob)) == 9000
+    assert max(sizes[:-1]) <= (4 << 20) + 2 * CHUNK
+
+
+def test_the_level_of_compression_can_be_chosen() -> None:
+    stored = write(LAYERS[0], compress=partial(gzip_member, level=0))
+    assert stored[1].size > write(LAYERS[0])[1].size
+    assert stored[1].diff_id != digest_of(b"")
+    assert digest_of(gzip.decompress(stored[0])) == stored[1].diff_id
+
+
+@pytest.mark.parametrize("size", [1, 511, 512, 600])
+def test_a_tar_that_ends_too_early_is_corrupt(size: int) -> None:
+    tar = tar_of(file("a", bytes(1000)))
+    with pytest.raises(Corrupt):
+        write(tar[: size if size != 512 else 513])
