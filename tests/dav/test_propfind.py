@@ -13,6 +13,7 @@ from crfs_dav.archive import Kind
 from crfs_dav.dav.properties import CRFS, xml_text
 from crfs_dav.dav.propfind import multistatus
 from crfs_dav.dav.queries import Mode, Query
+from crfs_dav.dav.xmlnames import XmlName
 from crfs_dav.names import digest_of
 from crfs_dav.tree.static import StaticDirectory
 from tests.dav.conftest import Serve
@@ -133,6 +134,25 @@ def test_quota_is_not_there_for_macos_to_hang_on(client: DavClient) -> None:
 
     assert [status for status, _ in response.propstats] == [404]
     assert len(response.properties(404)) == 4
+
+
+def test_the_connection_goes_on_after_a_huge_listing(client: DavClient) -> None:
+    received = client.raw(
+        b"PROPFIND /many/ HTTP/1.1\r\nHost: x\r\nDepth: 1\r\n\r\n",
+        b"HEAD /dir/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    )
+
+    assert received.startswith(b"HTTP/1.1 207 ")
+    assert b"\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n" in received
+
+
+@pytest.mark.parametrize("mode", [0o100, 0o010, 0o001, 0o4755])
+def test_a_file_that_anyone_may_run_is_executable(mode: int) -> None:
+    file = TreeFile(b"", mode=mode)
+    query = Query(Mode.PROP, (XmlName("http://apache.org/dav/props/", "executable"),))
+    (response,) = parse_multistatus("".join(multistatus(query, "/f", ("f", file), ())).encode())
+
+    assert response.text(EXECUTABLE) == "T"
 
 
 @pytest.mark.parametrize(("path", "wanted"), [("/dir/full", "T"), ("/dir/file", "F")])
