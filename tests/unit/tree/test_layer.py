@@ -268,3 +268,9 @@ def test_written_through_sends_a_subtree_where_a_lower_link_leads() -> None:
         "x": "",
     }
     assert "lib/a" in listed(tree)
+
+
+def test_directories_that_no_entry_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crfs_dav.tree.builder.IMPLIED_LIMIT", 10)
+    tree = layer(*(file(f"d{i}/f") for i in range(20)), dir_("listed"))
+    assert set(tree.children()) == {f"d{i}" for i in range(10)} | {"listed"}
