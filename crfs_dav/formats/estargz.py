@@ -49,6 +49,7 @@ LEGACY_FOOTER_SIZE = 47
 _TAR_BLOCK = 512
 
 _OFFSET_AND_END = rb"([0-9a-fA-F]{16})STARGZ\x01\x00\x00\xff\xff\x00{8}"
+_EXTERNAL_TOC_FOOTER_END = b"STARGZEXTERNALTOC\x01\x00\x00\xff\xff" + bytes(8)  # the TOC is another image's layer
 _FOOTERS = {
     FOOTER_SIZE: re.compile(rb"\x1f\x8b\x08\x04.{6}\x1a\x00SG\x16\x00" + _OFFSET_AND_END, re.DOTALL),
     LEGACY_FOOTER_SIZE: re.compile(rb"\x1f\x8b\x08\x04.{6}\x16\x00" + _OFFSET_AND_END, re.DOTALL),
@@ -75,14 +76,14 @@ def parse_footer(tail: bytes) -> Footer | None:
 def open_estargz(
     blob: ReaderAt, descriptor: Descriptor, chunks: ByteStore, *, limits: Limits = DEFAULT_LIMITS
 ) -> Archive | None:
-    """The archive in `blob`; None without a footer. Raises Corrupt for a footer with a TOC that is none."""
+    """The archive in `blob`; None where nothing says that there is a TOC. Raises Corrupt for one that is none.
+
+    What says so is a footer, or the annotation with the TOC's digest: without its footer such a layer is damaged.
+    """
     tail = blob.read_at(max(0, blob.size - TAIL_SIZE), TAIL_SIZE)
     footer = parse_footer(tail)
-    if footer is None:
-        return None
-    toc_end = blob.size - footer.size
-    if not 0 < footer.toc_offset < toc_end:
-        logger.info("layer %s: footer with TOC offset %d, no stargz", descriptor.digest, footer.toc_offset)
+    if footer is None or not 0 < footer.toc_offset < blob.size - footer.size:
+        _check_not_promised(tail, descriptor)
         return None
     compressed = _compressed_toc(blob, footer, tail, limits)
     try:
@@ -95,6 +96,11 @@ def open_estargz(
         )
     repair_names(toc, blob, limits=limits)
     return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, chunks), limits=limits)
+
+
+def _check_not_promised(tail: bytes, descriptor: Descriptor) -> None:
+    if TOC_DIGEST_ANNOTATION in descriptor.annotations and not tail.endswith(_EXTERNAL_TOC_FOOTER_END):
+        raise Corrupt(f"layer {descriptor.digest}: no eStargz footer; expected one, as its annotation names a TOC")
 
 
 def _compressed_toc(blob: ReaderAt, footer: Footer, tail: bytes, limits: Limits) -> Iterator[memoryview]:

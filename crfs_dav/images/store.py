@@ -18,7 +18,15 @@ from crfs_dav.errors import Corrupt, CrfsError
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
-from crfs_dav.oci import MANIFEST_SIZE_LIMIT, Descriptor, ImageConfig, Index, Manifest, parse_config
+from crfs_dav.oci import (
+    MANIFEST_SIZE_LIMIT,
+    TOC_DIGEST_ANNOTATION,
+    Descriptor,
+    ImageConfig,
+    Index,
+    Manifest,
+    parse_config,
+)
 from crfs_dav.readers import ByteStore, ReaderAt, forget
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.tree.layer import build_tree
@@ -32,6 +40,9 @@ _DOCUMENT_BYTES = 64 << 20
 _TREE_ENTRIES = 2_500_000  # about 200 bytes each
 _IMAGES = 256
 _OPENERS = 8  # layers opened at once, over all images
+
+
+LayerKey = tuple[Digest, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +76,9 @@ class ImageStore:
         self._openers = ThreadPoolExecutor(_OPENERS, thread_name_prefix="open-layer")
         self._manifests: Kept[Digest, Manifest | Index] = Kept(_DOCUMENT_BYTES, lambda value: len(value.document))
         self._documents: Kept[Digest, bytes] = Kept(_DOCUMENT_BYTES, len)
-        self._layers: Kept[Digest, Layer] = Kept(_TREE_ENTRIES, lambda layer: layer.entry_count + 1)
+        self._layers: Kept[LayerKey, Layer] = Kept(_TREE_ENTRIES, lambda layer: layer.entry_count + 1)
         self._images: Kept[Digest, Image] = Kept(_IMAGES, lambda image: 1)
-        self._roots: Kept[tuple[Digest, Digest], Directory] = Kept(_IMAGES, lambda root: 1)
+        self._roots: Kept[tuple[Digest, *LayerKey], Directory] = Kept(_IMAGES, lambda root: 1)
 
     def close(self) -> None:
         """Stop opening; layers being opened end by themselves."""
@@ -98,14 +109,14 @@ class ImageStore:
 
     def layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
         """The opened layer; raises Corrupt where it claims a format and breaks it."""
-        return self._layers.get(descriptor.digest, lambda: self._open_layer(repository, descriptor))
+        return self._layers.get(_layer_key(descriptor), lambda: self._open_layer(repository, descriptor))
 
     def layer_root(self, repository: Repository, manifest: Manifest, descriptor: Descriptor) -> Directory | None:
         """The layer's tree with links followed inside it; None where it has no tree."""
         tree = self.layer(repository, descriptor).tree
         if tree is None:
             return None
-        key = (manifest.config.digest, descriptor.digest)
+        key = (manifest.config.digest, *_layer_key(descriptor))
         return self._roots.get(key, lambda: self._followed(repository, manifest, tree))
 
     def image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
@@ -142,3 +153,8 @@ class ImageStore:
             return config.created if config else None
 
         return follow_links(tree)
+
+
+def _layer_key(descriptor: Descriptor) -> LayerKey:
+    """Digest and TOC digest: a manifest that names a layer with a TOC that is not its own harms no other manifest."""
+    return descriptor.digest, descriptor.annotations.get(TOC_DIGEST_ANNOTATION, "")

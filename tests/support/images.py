@@ -12,6 +12,8 @@ from tests.support.archives import Member, dir_, estargz_of, file, tar_of
 NOISE = random.Random(1).randbytes(3 << 20)
 """Content that does not compress: behind it, other files lie outside the first read of a layer's tail."""
 
+_UNKNOWN: dict[str, object] = {"type": "layers", "diff_ids": []}  # broken blobs have none
+
 Layer = tuple[bytes, Mapping[str, str]]
 
 
@@ -38,4 +40,4 @@ def upper_layer(content: bytes = b"upper") -> Layer:
 
 def add_layers(registry: DemoRegistry, repository: str, tag: str | None, *layers: Layer) -> Digest:
     """Digest of a new image of these layers, base first."""
-    return registry.add_image(repository, tag, layers)
+    return registry.add_image(repository, tag, layers, config={"rootfs": _UNKNOWN})

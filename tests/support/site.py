@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
+from wsgiref.types import WSGIApplication
 
 from lxml import etree
 
@@ -32,6 +33,11 @@ class Site:
 
     def __init__(self, app: App) -> None:
         self._app = app
+
+    @property
+    def wsgi(self) -> WSGIApplication:
+        """The app itself, for a server."""
+        return self._app.wsgi
 
     def request(self, method: str, path: str, **headers: str) -> Reply:
         """The answer to a request without body; header names with `_` for `-`."""
