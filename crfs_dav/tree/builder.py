@@ -191,7 +191,8 @@ class _Builder:
                 latest[names[self._ends[row - 1] : self._ends[row]]] = row
                 row = nexts[row]
             firsts[directory] = len(order)
-            for _, row in sorted(latest.items()):
+            for name in sorted(latest):
+                row = latest[name]
                 if self._kinds[row] != RowKind.WRITE_THROUGH:
                     order.append(row)
                 if self._kinds[row] == RowKind.DIR:
