@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.demo.sample import REPOSITORY, TAG, build_sample
 from crfs_dav.formats.detect import open_archive
@@ -14,18 +15,6 @@ from crfs_dav.readers import BytesReader
 from tests.support.http import fetch
 
 ACCEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
-
-
-class NoStore:
-    def get(self, key: str) -> bytes | None:
-        return None
-
-    def put(self, key: str, data: bytes) -> None: ...
-
-    def discard(self, key: str) -> None: ...
-
-    def keys(self, digest: str) -> tuple[str, ...]:
-        return ()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +37,7 @@ def images(registry: DemoRegistry) -> list[Manifest]:
 
 def contents(registry: DemoRegistry, layer: Descriptor) -> dict[str, bytes]:
     blob = fetch(f"{registry.url}/v2/{REPOSITORY}/blobs/{layer.digest}").body
-    archive = open_archive(BytesReader(blob), layer, NoStore())
+    archive = open_archive(BytesReader(blob), layer, MemoryStore(1 << 26))
     assert archive is not None
     files = [(position, entry) for position, entry in enumerate(archive.entries) if entry.size]
     return {entry.name: archive.open(position).read_at(0, entry.size) for position, entry in files}

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import HIDDEN
@@ -27,18 +28,6 @@ from tests.support.awkward import NOT_UTF8, awkward_layers, lines
 
 LAYERS = awkward_layers(many=20)
 CHUNK = 1000
-
-
-class NoStore:
-    def get(self, key: str) -> bytes | None:
-        return None
-
-    def put(self, key: str, data: bytes) -> None: ...
-
-    def discard(self, key: str) -> None: ...
-
-    def keys(self, digest: str) -> tuple[str, ...]:
-        return ()
 
 
 def write(tar: bytes, **options: Any) -> tuple[bytes, Written]:
@@ -70,7 +59,7 @@ def inflated_from(blob: bytes, offset: int) -> bytes:
 def test_our_reader_reads_what_was_written(tar: bytes) -> None:
     blob, written = write(tar)
     notes = {TOC_DIGEST_ANNOTATION: str(written.toc_digest)}
-    archive = open_archive(BytesReader(blob), Descriptor("", written.digest, written.size, notes), NoStore())
+    archive = open_archive(BytesReader(blob), Descriptor("", written.digest, written.size, notes), MemoryStore(1 << 26))
     assert archive is not None
     with tarfile.open(fileobj=io.BytesIO(tar)) as source:
         members = source.getmembers()
