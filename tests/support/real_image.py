@@ -1,0 +1,87 @@
+"""Images by other people's tools: layers by umoci, eStargz by ctr-remote, unpacked again by umoci as the answer.
+
+What takes long to make is kept in `CRFS_DAV_TEST_CACHE` (default `~/.cache/crfs-dav-tests`), made where absent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.containerd import converter
+from tests.support.debian_layers import build_debian
+from tests.support.machine import run
+from tests.support.real_registry import RealRegistry
+
+_DEBIAN = "debian-v1"  # a new number whenever what `build_debian` makes changes
+
+
+@dataclass(frozen=True)
+class RealImage:
+    """An image in the registry, tags `plain` (gzip) and `esgz` (eStargz), and its unpacked original."""
+
+    repository: str
+    layout: Path  # an OCI layout that holds `plain`
+    root: Path
+
+    def plain_layers(self) -> list[Path]:
+        """The gzip layers as umoci wrote them, base first."""
+        index = json.loads((self.layout / "index.json").read_text())
+        names = {
+            entry["annotations"]["org.opencontainers.image.ref.name"]: entry["digest"] for entry in index["manifests"]
+        }
+        manifest = json.loads(self._blob(names["plain"]).read_text())
+        return [self._blob(layer["digest"]) for layer in manifest["layers"]]
+
+    def _blob(self, digest: str) -> Path:
+        return self.layout / "blobs" / digest.replace(":", "/")
+
+
+def debian_image(registry: RealRegistry) -> RealImage:
+    """The big image, in the registry as `test/debian`; from the cache where it was made before."""
+    kept = cache_folder() / _DEBIAN
+    if not kept.exists():
+        _make_debian(kept, registry)
+    for tag in ("plain", "esgz"):
+        registry.push(kept / "layout", tag, "test/debian")
+    return RealImage("test/debian", kept / "layout", kept / "root")
+
+
+def image_of_tars(name: str, tars: Sequence[Path], folder: Path, registry: RealRegistry) -> RealImage:
+    """An image whose layers are `tars`, base first, in the registry as `test/<name>`; made in `folder`."""
+    layout = folder / "layout"
+    run(["umoci", "init", "--layout", layout])
+    run(["umoci", "new", "--image", f"{layout}:plain"])
+    for tar in tars:
+        run(["umoci", "raw", "add-layer", "--image", f"{layout}:plain", tar])
+    return _convert_and_unpack(f"test/{name}", folder, registry)
+
+
+def cache_folder() -> Path:
+    """Where images are kept from one run to the next."""
+    home = os.environ.get("CRFS_DAV_TEST_CACHE")
+    return Path(home) if home else Path.home() / ".cache" / "crfs-dav-tests"
+
+
+def _make_debian(kept: Path, registry: RealRegistry) -> None:
+    making = kept.with_name(f"{kept.name}.{os.getpid()}")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True, mode=0o700)
+    build_debian(making)
+    _convert_and_unpack("test/debian", making, registry)
+    registry.pull("test/debian", "esgz", making / "layout")
+    making.rename(kept)  # at once or not at all: a run that is cut off leaves no half image
+
+
+def _convert_and_unpack(repository: str, folder: Path, registry: RealRegistry) -> RealImage:
+    layout = folder / "layout"
+    registry.push(layout, "plain", repository)
+    with converter(folder / "containerd") as containerd:
+        containerd.convert(f"{registry.host}/{repository}:plain", "esgz")
+    shutil.rmtree(folder / "containerd")
+    run(["umoci", "raw", "unpack", "--image", f"{layout}:plain", folder / "root"])
+    return RealImage(repository, layout, folder / "root")
