@@ -51,6 +51,7 @@ def create_app(config: Config) -> App:
     def close() -> None:
         askers.shutdown(wait=False, cancel_futures=True)
         store.close()
+        client.close()
 
     return App(create_dav_app(build_root(layers, images, _policy(config))), close)
 

@@ -18,6 +18,7 @@ _IDLE_SECONDS = 10  # how long a connection may say nothing
 _KEPT_CONNECTIONS = 200  # Finder, davfs2 and gvfs keep several each; cheroot's default of 10 is soon used up
 _BACKLOG = 128
 _HEADER_LIMIT = 64 << 10  # bytes
+_BODY_LIMIT = 64 << 20  # bytes of a request; without one, cheroot makes room for whatever chunk is announced
 _GRACE_SECONDS = 1
 
 
@@ -36,6 +37,7 @@ class Server:
         )
         self._server.keep_alive_conn_limit = _KEPT_CONNECTIONS
         self._server.max_request_header_size = _HEADER_LIMIT
+        self._server.max_request_body_size = _BODY_LIMIT
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:

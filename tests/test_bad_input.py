@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, IncompleteRead
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ from tests.support.archives import dir_, file
 from tests.support.images import NOISE, add_layers, base_layer, layer_of
 from tests.support.site import Site, site
 
-QUICK = {"limits": {"connect_timeout_seconds": 0.5, "read_timeout_seconds": 0.5, "deadline_seconds": 1.0}}
+QUICK: dict[str, Any] = {
+    "limits": {"connect_timeout_seconds": 0.5, "read_timeout_seconds": 0.5, "deadline_seconds": 1.0}
+}
 IMAGE = "/images/{host}/my/ubuntu/18.04"
 OTHER = "/images/{host}/my/other/v1/f"
 

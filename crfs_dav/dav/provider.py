@@ -61,6 +61,7 @@ class CrfsProvider(DAVProvider):
         request = Request(environ)
         try:
             response = self._methods.get(request.method, _refuse)(request)
+            _log.info("%s %s: %s", request.method, request.target, response.status)
         except Exception as error:
             _log_failure(request, error)
             response = failure(error)

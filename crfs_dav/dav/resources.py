@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from wsgidav.dav_provider import DAVCollection, DAVNonCollection
 
+from crfs_dav.archive import Kind
 from crfs_dav.dav.browser import PAGE_HEADERS, page
 from crfs_dav.dav.content import get_file, head_file
 from crfs_dav.dav.dates import seconds_of
@@ -21,7 +22,7 @@ from crfs_dav.dav.request import Request
 from crfs_dav.dav.response import Response, listing_response
 from crfs_dav.errors import NotFound
 from crfs_dav.readers import ReaderIO
-from crfs_dav.tree.node import Directory, File, Node, is_directory
+from crfs_dav.tree.node import Directory, File, Node
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -133,6 +134,6 @@ class Collection(DAVCollection):
 
 def resource_of(environ: WSGIEnvironment, path: Path, node: Node) -> Resource | Collection:
     """The resource that stands for `node` at `path`."""
-    if is_directory(node):
-        return Collection(environ, path, node)
+    if node.entry.kind is Kind.DIR:  # asked for its entry, a name above images is looked up, and may not be there
+        return Collection(environ, path, cast(Directory, node))
     return Resource(environ, path, cast(File, node))  # the tree has no links left: what is no directory is a file

@@ -128,7 +128,7 @@ class ImageStore:
         if archive is None:
             _log.info("%s@%s: no layer that can be read lazily", repository, descriptor.digest)
             return Layer(descriptor, None)
-        return Layer(descriptor, build_tree(archive, str(descriptor.digest), default_mtime=None), len(archive.entries))
+        return Layer(descriptor, build_tree(archive, str(descriptor.digest)), len(archive.entries))
 
     def _open_archive(self, blob: ReaderAt, descriptor: Descriptor) -> Archive | None:
         """The archive; what came broken off the network and was kept is fetched once more."""
@@ -152,7 +152,7 @@ class ImageStore:
             config = self.config(repository, manifest)
             return config.created if config else None
 
-        return follow_links(tree)
+        return follow_links(tree, default_mtime=created)
 
 
 def _layer_key(descriptor: Descriptor) -> LayerKey:

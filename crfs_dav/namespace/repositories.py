@@ -28,11 +28,14 @@ from crfs_dav.names import (
 from crfs_dav.namespace.documents import README, no_listing_file
 from crfs_dav.namespace.probes import is_probe
 from crfs_dav.namespace.site import Site
-from crfs_dav.tree.node import Directory, Node
+from crfs_dav.namespace.undecided import UndecidedDirectory
+from crfs_dav.tree.node import Node
 
 # Referrers fallback tags, cosign's signatures and the like, external TOCs: reached as `@tag`, not listed.
 _MACHINERY = re.compile(r"sha256-[0-9a-f]{64}(?:\.\w+)?|.+-esgztoc")
+_USUAL_COMPONENTS = 2
 _HUB_COMPONENTS = 2
+_HIDDEN_COMPONENTS = 8  # of a name on a registry that lists nothing; each costs requests
 _DIRECTORY = Entry("", Kind.DIR, mode=0o755)
 
 
@@ -78,20 +81,29 @@ class RepositoryDirectory:
         return reference is not None and self._site.catalog.is_image(reference)
 
     def exists(self) -> bool:
-        """True if this is a repository or leads to one; raises Unavailable.
-
-        Where a registry lists nothing, any legal name below what is no repository may lead to one.
-        """
-        catalog = self._site.catalog
-        if self.is_known() or catalog.is_repository(self._repository):
+        """True if this is a repository or leads to one, as far as the registry shows; raises Unavailable."""
+        if self.is_known() or self._site.catalog.is_repository(self._repository):
             return True
         parent, _, component = self._name.rpartition("/")
-        listing = catalog.listing(self._registry, parent)
-        if component in listing.components or not listing.reason:
-            return component in listing.components
-        if self._registry.host == DOCKER_HUB and len(self._components) > _HUB_COMPONENTS:
+        return component in self._site.catalog.listing(self._registry, parent).components
+
+    def may_lead_on(self) -> bool:
+        """True if longer names may be hidden below: the registry lists nothing, and the parent is no repository.
+
+        Raises Unavailable.
+        """
+        depth = len(self._components)
+        if depth > (_HUB_COMPONENTS if self._registry.host == DOCKER_HUB else _HIDDEN_COMPONENTS):
             return False
-        return not catalog.is_repository(parse_repository(self._registry, parent))
+        if not self._site.catalog.listing(self._registry).reason:
+            return False
+        parent = self._name.rpartition("/")[0]
+        return not self._site.catalog.is_repository(parse_repository(self._registry, parent))
+
+    @property
+    def is_short(self) -> bool:
+        """True for a name as short as an owner and an image."""
+        return len(self._components) <= _USUAL_COMPONENTS
 
     def is_known(self) -> bool:
         """True if this is a repository, or leads to one, as far as known without asking."""
@@ -143,39 +155,3 @@ class RepositoryDirectory:
         if README not in children:
             raise NotFound(f"{self._registry}/{self._name}: no {README}; expected a tag or a component")
         return children[README]
-
-
-class UndecidedDirectory:
-    """A tag, or a longer repository name: settled when somebody looks inside, or asks what it is."""
-
-    def __init__(self, site: Site, reference: Reference, longer: RepositoryDirectory | None) -> None:
-        self._site = site
-        self._reference = reference
-        self._longer = longer
-
-    @property
-    def entry(self) -> Entry:
-        """A directory; raises NotFound where it is neither."""
-        return self.decide().entry
-
-    def lookup(self, name: str) -> Node:
-        """Child of whichever it is: the longer name, if that has a reference `name`; raises NotFound."""
-        if self._longer is not None and not self._site.catalog.has_answer(self._reference):
-            if is_probe(name):
-                raise NotFound(f"{name}: a name that systems look for everywhere; expected a tag")
-            if self._longer.holds(name):
-                return self._longer.lookup(name)
-        return self.decide().lookup(name)
-
-    def children(self) -> Mapping[str, Node]:
-        """Children of whichever it is; raises NotFound."""
-        return self.decide().children()
-
-    def decide(self) -> Directory:
-        """The image, if the tag exists, else the longer name; raises NotFound, AccessDenied, Unavailable."""
-        try:
-            return self._site.image(self._reference)
-        except (NotFound, AccessDenied):
-            if self._longer is None or not self._longer.exists():
-                raise
-            return self._longer

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
@@ -22,7 +23,7 @@ from requests.exceptions import ConnectTimeout, ProxyError, ReadTimeout, SSLErro
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from crfs_dav.errors import Corrupt, Unavailable
+from crfs_dav.errors import Corrupt, NotFound, Unavailable
 from crfs_dav.registry.check import retry_after_seconds
 from crfs_dav.registry.connection import BoundedAdapter, under
 from crfs_dav.registry.deadline import Clock, Deadline
@@ -152,6 +153,8 @@ class HttpSession:
                 )
         except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             _log.debug("%s: %s", what, _reason(error))
+            if _is_unknown_host(error):
+                raise NotFound(f"{what}: no such host; expected one that the name service knows") from None
             if _may_pass(error):
                 raise _Dropped(_reason(error)) from None
             raise Unavailable(f"{what}: {_reason(error)}; expected an answer") from None
@@ -163,6 +166,11 @@ class HttpSession:
 
 class _Dropped(Exception):
     """No answer, for a reason that may be gone at the next try."""
+
+
+def _is_unknown_host(error: Exception) -> bool:
+    cause = _system_error(error)
+    return isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME
 
 
 def _may_pass(error: Exception) -> bool:

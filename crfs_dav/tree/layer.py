@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
@@ -26,26 +25,21 @@ _LISTINGS = 128  # so at most 65,536 nodes a layer, some 20 MB
 _NOTHING: Mapping[int, Node] = MappingProxyType({})
 
 
-def build_tree(archive: Archive, layer_id: str, *, default_mtime: datetime | None) -> LayerTree:
-    """Root directory of the archive's tree; `default_mtime` stands where the archive names no time."""
-    source = _Source(archive, layer_id, default_mtime)
-    return LayerTree(source, build_skeleton(archive, layer_id, through={}))
+def build_tree(archive: Archive, layer_id: str) -> LayerTree:
+    """Root directory of the archive's tree."""
+    return LayerTree(_Source(archive, layer_id), build_skeleton(archive, layer_id, through={}))
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
     archive: Archive
     layer_id: str
-    default_mtime: datetime | None
 
     def entry(self, position: int) -> Entry:
-        entry = self.archive.entries[position]
-        if entry.mtime is None and self.default_mtime is not None:
-            return replace(entry, mtime=self.default_mtime)
-        return entry
+        return self.archive.entries[position]
 
     def implied_directory(self, name: str) -> Entry:
-        return Entry(name, Kind.DIR, mode=0o755, mtime=self.default_mtime, implied=True)
+        return Entry(name, Kind.DIR, mode=0o755, implied=True)
 
 
 class LayerTree:

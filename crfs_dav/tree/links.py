@@ -7,8 +7,9 @@ Immutable, for any thread; costs nothing to make, follows a link when asked for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TypeGuard
 
@@ -22,10 +23,13 @@ from crfs_dav.tree.resolve import Place, resolve
 DIRECTORY_LINK_LIMIT = 16  # links to directories on one way down; a web of links grows with this power
 
 
-def follow_links(root: Directory) -> Directory:
-    """The link-free view of the tree at `root`; nothing outside it can be reached."""
+def follow_links(root: Directory, *, default_mtime: Callable[[], datetime | None] = lambda: None) -> Directory:
+    """The link-free view of the tree at `root`; nothing outside it can be reached.
+
+    `default_mtime` is asked when a directory's entry is, and states no time: implied directories are such.
+    """
     place = Place(root)
-    return _LinkedDirectory(_Way(place, frozenset({place.path})), "")
+    return _LinkedDirectory(_Way(place, frozenset({place.path}), default_mtime), "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +38,17 @@ class _Way:
 
     place: Place
     passed: frozenset[tuple[str, ...]]
+    default_mtime: Callable[[], datetime | None]
     links: int = 0
 
     def down(self, name: str, directory: Directory) -> _Way:
         place = self.place.below(name, directory)
-        return _Way(place, self.passed | {place.path}, self.links)
+        return replace(self, place=place, passed=self.passed | {place.path})
 
     def across(self, place: Place) -> _Way | None:
         if place.path in self.passed or self.links >= DIRECTORY_LINK_LIMIT:
             return None
-        return _Way(place, self.passed | {place.path}, self.links + 1)
+        return replace(self, place=place, passed=self.passed | {place.path}, links=self.links + 1)
 
 
 class _LinkedDirectory:
@@ -56,7 +61,8 @@ class _LinkedDirectory:
     @cached_property
     def entry(self) -> Entry:
         entry = self._way.place.directory.entry
-        return replace(entry, link_name=self._link_name) if self._link_name else entry
+        mtime = self._way.default_mtime() if entry.mtime is None else entry.mtime
+        return replace(entry, link_name=self._link_name, mtime=mtime)
 
     def lookup(self, name: str) -> Node:
         shown = self._show(name, self._way.place.directory.lookup(name))

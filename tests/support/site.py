@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,12 @@ class Site:
             **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
         }
         started: list[tuple[str, list[tuple[str, str]]]] = []
-        body = b"".join(self._app.wsgi(environ, lambda status, fields, *_: started.append((status, fields)) or _unused))
+
+        def start_response(status: str, fields: list[tuple[str, str]], *_: object) -> Callable[[bytes], object]:
+            started.append((status, fields))
+            return _unused
+
+        body = b"".join(self._app.wsgi(environ, start_response))
         status, fields = started[0]
         return Reply(int(status[:3]), {name.lower(): value for name, value in fields}, body)
 

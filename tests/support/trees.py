@@ -11,7 +11,7 @@ from tests.support.memory_archive import Item, archive_of
 
 
 def layer(*items: Item, layer_id: str = "layer") -> LayerTree:
-    return build_tree(archive_of(*items), layer_id, default_mtime=None)
+    return build_tree(archive_of(*items), layer_id)
 
 
 def content(node: Any) -> bytes:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from crfs_dav.demo.dialect import Dialect
+from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.names import digest_of
 from crfs_dav.oci import OCI_MANIFEST, Platform
@@ -258,7 +261,7 @@ def test_a_platform_that_an_index_lacks_is_not_found(two_platforms: DemoRegistry
 
 
 def test_open_to_the_network_only_named_registries_are_reached(registry: DemoRegistry) -> None:
-    settings = {"host": "0.0.0.0", "anonymous": True, "registries": {registry.host: {"scheme": "http"}}}
+    settings: dict[str, Any] = {"host": "0.0.0.0", "anonymous": True, "registries": {registry.host: {"scheme": "http"}}}
     with DemoRegistry() as other, site(registry, **settings) as crfs:
         assert crfs.status(f"/images/{registry.host}/my/ubuntu/18.04/etc/passwd") == 207
         assert crfs.status(f"/images/{other.host}/my/ubuntu/18.04/etc/passwd") == 403
@@ -272,3 +275,43 @@ def test_a_registry_that_was_used_is_listed(registry: DemoRegistry) -> None:
         crfs.get(f"/images/{other.host}/some/where/v1/f")
 
         assert crfs.names("/images/") == [f"{registry.host}/", f"{other.host}/"]
+
+
+@pytest.fixture
+def silent(registry: DemoRegistry) -> DemoRegistry:
+    """A registry that lists no repositories."""
+    registry.dialect = Dialect(catalog_status=404)
+    return registry
+
+
+def test_a_registry_without_a_listing_says_why_and_shows_what_was_used(crfs: Site, silent: DemoRegistry) -> None:
+    assert crfs.names(f"/layers/{silent.host}/") == ["README.txt"]
+    assert b"does not list what it holds" in crfs.get(f"/layers/{silent.host}/README.txt").body
+
+    crfs.get(f"/layers/{silent.host}/my/ubuntu/18.04/0/etc/passwd")
+
+    assert crfs.names(f"/layers/{silent.host}/") == ["my/", "README.txt"]
+    assert crfs.names(f"/layers/{silent.host}/my/") == ["ubuntu/", "README.txt"]
+
+
+@pytest.mark.parametrize("name", ["top", "my/other", "a/b/c/d"])
+def test_a_registry_without_a_listing_is_read_by_typed_names(crfs: Site, silent: DemoRegistry, name: str) -> None:
+    add_layers(silent, name, "v1", layer_of(dir_("d/"), file("d/f", b"typed")))
+
+    assert crfs.get(f"/images/{silent.host}/{name}/v1/d/f").body == b"typed"
+
+
+@pytest.mark.parametrize("path", ["my/ubuntu/nope", "my/ubuntu/nope/etc/passwd", "no/such/18.04/etc/passwd"])
+def test_what_is_not_there_is_not_found_without_a_listing_either(crfs: Site, silent: DemoRegistry, path: str) -> None:
+    assert crfs.get(f"/images/{silent.host}/{path}").status == 404
+
+
+def test_a_no_without_a_listing_is_forbidden(crfs: Site, silent: DemoRegistry) -> None:
+    silent.faults.denied = ALWAYS
+
+    assert crfs.get(f"/images/{silent.host}/my/ubuntu/18.04/etc/passwd").status == 403
+
+
+def test_a_deep_path_that_leads_nowhere_costs_a_bounded_number_of_requests(crfs: Site, silent: DemoRegistry) -> None:
+    assert crfs.get(f"/images/{silent.host}/" + "x/" * 60 + "y").status == 404
+    assert len(silent.requests) < 40

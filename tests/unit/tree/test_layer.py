@@ -11,9 +11,8 @@ import pytest
 from crfs_dav.archive import Kind
 from crfs_dav.errors import NotFound
 from crfs_dav.names import digest_of
-from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.node import walk
-from tests.support.memory_archive import Item, archive_of, dir_, file, hardlink, special, symlink
+from tests.support.memory_archive import Item, dir_, file, hardlink, special, symlink
 from tests.support.trees import content, layer, listed
 
 MTIME = datetime(2021, 1, 1, tzinfo=UTC)
@@ -189,20 +188,13 @@ def test_the_roots_own_entry_gives_its_metadata_and_no_child() -> None:
 
 
 def test_an_implied_directory_says_so() -> None:
-    entry = build_tree(archive_of(file("a/b")), "l", default_mtime=MTIME).lookup("a").entry
-    assert (entry.implied, entry.mode, entry.uid, entry.mtime) == (True, 0o755, 0, MTIME)
+    entry = layer(file("a/b")).lookup("a").entry
+    assert (entry.implied, entry.mode, entry.uid, entry.mtime) == (True, 0o755, 0, None)
 
 
 def test_a_later_entry_fills_in_an_implied_directory() -> None:
     entry = layer(file("a/b"), dir_("a", mode=0o711)).lookup("a").entry
     assert (entry.implied, entry.mode) == (False, 0o711)
-
-
-def test_the_default_time_stands_only_where_there_is_none() -> None:
-    other = datetime(1999, 1, 1, tzinfo=UTC)
-    timed = replace(file("b")[0], mtime=other), b""
-    children = build_tree(archive_of(file("a"), timed), "l", default_mtime=MTIME).children()
-    assert [node.entry.mtime for node in children.values()] == [MTIME, other]
 
 
 def test_children_stand_in_the_order_of_their_bytes() -> None:

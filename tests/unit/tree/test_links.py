@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from crfs_dav.tree.links import DIRECTORY_LINK_LIMIT, follow_links
 from crfs_dav.tree.node import walk
 from tests.support.memory_archive import Item, dir_, file, hardlink, special, symlink
 from tests.support.trees import content, layer, listed
+
+DEFAULT = datetime(1999, 1, 1, tzinfo=UTC)
 
 SHOWN: dict[str, tuple[list[Item], dict[str, str]]] = {
     "a link to a file": ([file("f", b"1"), symlink("l", "f")], {"f": "1", "l": "1"}),
@@ -138,3 +142,19 @@ def test_lookup_lists_nothing() -> None:
             raise AssertionError("listed")
 
     assert content(follow_links(Unlistable()).lookup("f")) == b"1"
+
+
+def test_the_default_time_is_asked_for_directories_without_one_only() -> None:
+    asked: list[int] = []
+
+    def default_mtime() -> datetime:
+        asked.append(1)
+        return DEFAULT
+
+    told = replace(dir_("told")[0], mtime=datetime(2001, 1, 1, tzinfo=UTC)), b""
+    tree = follow_links(layer(told, file("implied/f", b"")), default_mtime=default_mtime)
+
+    assert tree.lookup("told").entry.mtime == told[0].mtime
+    assert walk(tree, ["implied", "f"]).entry.mtime is None
+    assert asked == []
+    assert tree.lookup("implied").entry.mtime == DEFAULT
