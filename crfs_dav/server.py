@@ -59,7 +59,7 @@ class Server:
         """Stop listening and let requests end; False if some have not after about a second."""
         stopper = threading.Thread(target=self._server.stop, name="stop", daemon=True)
         stopper.start()
-        stopper.join(_GRACE_SECONDS + 0.5)  # cheroot waits without end for a thread that waits for a registry
+        stopper.join(_GRACE_SECONDS + 0.2)  # cheroot waits without end for a thread that waits for a registry
         return not stopper.is_alive()
 
 

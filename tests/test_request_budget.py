@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from crfs_dav.demo.dialect import Dialect
 from crfs_dav.demo.registry import DemoRegistry
 from tests.support.images import NOISE, add_layers, base_layer, upper_layer
 from tests.support.site import asked, site
@@ -33,6 +35,26 @@ def test_first_file_of_a_cold_image_costs_tag_manifest_tails_and_one_range(regis
         "GET my/ubuntu/manifests/sha256",
         "HEAD my/ubuntu/manifests/18.04",
     ]
+
+
+def test_a_registry_that_redirects_costs_one_request_more_a_blob(registry: DemoRegistry) -> None:
+    registry.dialect = Dialect(redirects_blobs=True)
+    with site(registry) as crfs:
+        crfs.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/etc/passwd")
+
+    assert [request.path.split("/")[1] for request in registry.requests] == ["storage"]
+
+
+def test_ten_clients_of_one_cold_file_cost_what_one_costs(registry: DemoRegistry) -> None:
+    registry.faults.delay_seconds = 0.05
+    with site(registry) as crfs, ThreadPoolExecutor(10) as clients:
+        replies = list(clients.map(crfs.get, [OS_RELEASE.format(host=registry.host)] * 10))
+
+    assert {reply.body for reply in replies} == {b"NAME=base\n"}
+    assert len(registry.requests) == 5
 
 
 def test_the_same_file_again_costs_nothing(registry: DemoRegistry) -> None:

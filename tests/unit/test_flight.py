@@ -26,7 +26,7 @@ def test_ten_callers_of_one_key_load_once() -> None:
         first = pool.submit(flights.run, "key", load)
         started.wait(5)
         others = [pool.submit(flights.run, "key", load) for _ in range(9)]
-        pool.submit(release.set)
+        release.set()
 
         results = {future.result(5) for future in (first, *others)}
 
