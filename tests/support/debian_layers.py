@@ -56,7 +56,7 @@ def apt_mirror(apt: Path = Path("/etc/apt")) -> str:
 
 def _uris_of_lines(text: str) -> list[str]:
     words = [line.split() for line in text.splitlines() if line.startswith("deb ")]
-    return [next(word for word in line if "://" in word) for line in words if SUITE in line]
+    return [line[line.index(SUITE) - 1] for line in words if SUITE in line]
 
 
 def _uris_of_stanzas(text: str) -> list[str]:

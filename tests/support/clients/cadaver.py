@@ -15,6 +15,7 @@ from tests.support.machine import RigError, run
 _HEADING = re.compile(r"Listing collection `(?P<path>.*)': (?:succeeded\.|collection is empty\.)")
 # type, versioned, executable, name, size, date: columns of cadaver 0.24 `src/ls.c`
 _LINE = re.compile(r"(?P<kind>.{5}) .(?P<executable>[* ])(?P<name>.*?) +(?P<size>\d+)  .{12}")
+_REFUSED = re.compile(r"^Could not access|failed:|^Error:|collection resource")
 _DATE = re.compile(r"DAV: getlastmodified = (?P<date>.*)")
 
 
@@ -37,7 +38,7 @@ def view(url: str, scratch: Path) -> View:
 
 def _talk(url: str, commands: Sequence[str]) -> list[str]:
     text = run(["cadaver", f"{url}/"], stdin="\n".join([*commands, "quit\n"]), timeout_seconds=600)
-    refused = [line for line in text.splitlines() if "failed:" in line or "Error" in line]
+    refused = [line for line in text.splitlines() if _REFUSED.search(line)]
     if refused:
         raise RigError(f"cadaver {url}: {refused[:5]}; expected success")
     return text.splitlines()
