@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from unicodedata import normalize
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from crfs_dav.errors import NotFound
 from crfs_dav.tree.node import Directory, Node, is_directory
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
+_CLEAN_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$'()*,:@-]|%[0-9A-F]{2})+)*")
 _NO_NAMES = frozenset({"", ".", ".."})
 
 
@@ -58,6 +59,16 @@ def href(mount: str, names: Sequence[str]) -> str:
     """
     prefix = quote_from_bytes(mount.rstrip("/").encode("latin-1"), safe="/") if mount else ""
     return "".join([prefix, *("/" + quote(name) for name in names)])
+
+
+def href_as_asked(target: str, path: str) -> str:
+    """The href `path` as the request's `target` spells it, if that spelling is clean; else `path` itself.
+
+    neon (cadaver, davfs2) compares hrefs with its request character by character: `:` and `%3A` are two.
+    """
+    asked = target.partition("?")[0].rstrip("/")
+    same = _CLEAN_PATH.fullmatch(asked) and unquote_to_bytes(asked) == unquote_to_bytes(path)
+    return asked if same else path
 
 
 def find(root: Directory, names: Sequence[str]) -> Node:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wsgidav.dav_provider import DAVProvider
 
-from crfs_dav.dav.names import find, href, parse_path
+from crfs_dav.dav.names import find, href, href_as_asked, parse_path
 from crfs_dav.dav.propfind import XML_TYPE, infinite_depth_refused, multistatus
 from crfs_dav.dav.queries import BODY_LIMIT, parse_query
 from crfs_dav.dav.request import Request
@@ -78,7 +78,7 @@ class CrfsProvider(DAVProvider):
         query = parse_query(body)
         resource = self._resource(request)
         members = resource.members() if depth == "1" else ()
-        path = href(request.mount, resource.names)
+        path = href_as_asked(request.spelling, href(request.mount, resource.names))
         texts = multistatus(query, path, (resource.name, resource.node), members)
         return listing_response("207 Multi-Status", texts, XML_TYPE)
 

@@ -39,6 +39,11 @@ class Request:
         """The path for a log line: percent-encoded, so that no name can forge a second line."""
         return quote_from_bytes(self._environ.get("PATH_INFO", "").encode("latin-1", "replace"))
 
+    @property
+    def spelling(self) -> str:
+        """The request's target as the client spelled it, empty where the server does not tell (`REQUEST_URI`)."""
+        return str(self._environ.get("REQUEST_URI", ""))
+
     def path(self) -> Path:
         """Names asked for; raises NotFound for paths that no tree holds."""
         return parse_path(self._environ.get("PATH_INFO", ""))

@@ -23,10 +23,9 @@ _HEAD_LIMIT = 1 << 20  # bytes of JSON before the entries; also of a whole docum
 _CUT_TRIES = 64
 _OPENING = b'{"entries":['
 
-_SCALAR = rb'(?:"(?:[^"\\]|\\.)*+"|[^\s"{}\[\],:]++)'
-_HEAD = re.compile(
-    rb'\s*+\{(?:\s*+"[^"\\]*+"\s*+:\s*+' + _SCALAR + rb'\s*+,)*+\s*+(?i:"entries")\s*+:\s*+\[', re.DOTALL
-)
+# Possessive on single characters only: Python up to 3.11.4 fails possessive groups (python/cpython#106052).
+_SCALAR = rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*"|[^\s"{}\[\],:]++)'
+_HEAD = re.compile(rb'\s*+\{(?:\s*+"[^"\\]*+"\s*+:\s*+' + _SCALAR + rb'\s*+,)*\s*+(?i:"entries")\s*+:\s*+\[', re.DOTALL)
 _SPACES = re.compile(r"[ \t\r\n]*")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_ERRORS = (ValueError, RecursionError)  # msgspec's errors are ValueErrors

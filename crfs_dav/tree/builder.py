@@ -20,6 +20,7 @@ LINK_LIMIT = 40  # symlinks on one path, as in Linux
 TARGET_LIMIT = 4096  # characters of a link's target, as in Linux
 IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 bytes while building
 _HEADS_LIMIT = 4096
+_WHITEOUT = b".wh."
 
 _log = logging.getLogger(__name__)
 _ROW_KINDS = {
@@ -169,8 +170,8 @@ class _Builder:
     def finish(self) -> Skeleton:
         """The tree of what is left, its hard links resolved."""
         names = bytes(self._names)
-        self._names = bytearray()
         order, starts, counts = self._sort_children(names)
+        self._names = bytearray()
         skeleton = Skeleton(
             names, self._ends, self._parents, self._positions, self._kinds, order, starts, counts, self._unresolved
         )
@@ -188,7 +189,9 @@ class _Builder:
             latest: dict[bytes, int] = {}
             row = firsts[directory]
             while row:
-                latest[names[self._ends[row - 1] : self._ends[row]]] = row
+                name = names[self._ends[row - 1] : self._ends[row]]
+                if name not in latest or not self._is_vain(row, latest[name], firsts, nexts):
+                    latest[name] = row
                 row = nexts[row]
             firsts[directory] = len(order)
             for name in sorted(latest):
@@ -199,6 +202,26 @@ class _Builder:
                     directories.append(row)
             counts[directory] = len(order) - firsts[directory]
         return order, firsts, counts
+
+    def _is_vain(self, row: int, earlier: int, firsts: array[int], nexts: array[int]) -> bool:
+        """True if nothing but whiteouts imply the directory at `row`, in the place of a file.
+
+        umoci writes such: a directory replaced by a file, and whiteouts of all that was in it.
+        """
+        if self._kinds[earlier] in (RowKind.DIR, RowKind.SYMLINK, RowKind.WRITE_THROUGH):
+            return False
+        pending = [row]
+        while pending:
+            directory = pending.pop()
+            if self._kinds[directory] != RowKind.DIR or self._positions[directory] != NO_POSITION:
+                return False
+            child = firsts[directory]
+            while child:
+                start = self._ends[child - 1]
+                if self._names[start : start + len(_WHITEOUT)] != _WHITEOUT:
+                    pending.append(child)
+                child = nexts[child]
+        return True
 
     def _sibling_chains(self) -> tuple[array[int], array[int]]:
         firsts, nexts = array("I", bytes(4 * len(self._parents))), array("I", bytes(4 * len(self._parents)))

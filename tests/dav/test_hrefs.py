@@ -87,3 +87,20 @@ def test_hrefs_stay_below_the_mount_point_of_the_application() -> None:
 
     assert [each.href for each in parse_multistatus(body)] == ["/m%20p/dir/", "/m%20p/dir/file"]
     assert quote("m p") in body.decode()
+
+
+@pytest.mark.parametrize("asked", ["/a:b", "/a%3Ab", "/%61:b/"])
+def test_hrefs_begin_as_the_client_spelled_its_request(serve: Serve, asked: str) -> None:
+    client = serve(directory({"a:b": directory({"c:d": TreeFile(b"")})}))
+
+    hrefs = [each.href for each in client.responses(asked, depth="1")]
+
+    assert hrefs == [f"{asked.rstrip('/')}/", f"{asked.rstrip('/')}/c%3Ad"]
+
+
+@pytest.mark.parametrize("asked", ["/a[b", "/a|b", "/a;b"])
+def test_a_spelling_that_is_not_clean_is_not_repeated(serve: Serve, asked: str) -> None:
+    name = asked.removeprefix("/")
+    client = serve(directory({name: directory()}))
+
+    assert HREF.fullmatch(client.responses(asked)[0].href)

@@ -27,6 +27,14 @@ MERGED: dict[str, tuple[Layers, dict[str, str]]] = {
     "the upper file wins": ([BASE, [file("f", b"4")]], {"a": "dir", "a/x": "1", "a/y": "2", "f": "4"}),
     "a whiteout hides a file": ([BASE, [file(".wh.f")]], {"a": "dir", "a/x": "1", "a/y": "2"}),
     "a whiteout hides a directory": ([BASE, [file(".wh.a")]], {"f": "3"}),
+    "a file over a directory, and whiteouts of what was in it, as umoci writes them": (
+        [BASE, [file("a", b"4"), file("a/.wh.x"), file("a/sub/.wh.z")]],
+        {"a": "4", "f": "3"},
+    ),
+    "a file, then a directory with more than whiteouts": (
+        [BASE, [file("a", b"4"), file("a/.wh.x"), file("a/z", b"5")]],
+        {"a": "dir", "a/y": "2", "a/z": "5", "f": "3"},
+    ),
     "a whiteout of nothing is harmless": (
         [[file("f", b"3")], [file(".wh.g"), file("h/.wh.i")]],
         {"f": "3", "h": "dir"},
