@@ -20,7 +20,7 @@ from tests.support.images import NOISE, add_layers, base_layer, layer_of
 from tests.support.site import Site, site
 
 QUICK: dict[str, Any] = {
-    "limits": {"connect_timeout_seconds": 0.5, "read_timeout_seconds": 0.5, "deadline_seconds": 1.0}
+    "limits": {"connect_timeout_seconds": 1.0, "read_timeout_seconds": 1.0, "deadline_seconds": 2.5}
 }
 IMAGE = "/images/{host}/my/ubuntu/18.04"
 OTHER = "/images/{host}/my/other/v1/f"
@@ -102,7 +102,7 @@ def test_a_dead_registry_is_unavailable_at_once(crfs: Site, registry: DemoRegist
     reply = crfs.get(f"{IMAGE.format(host=registry.host)}/etc/os-release")
 
     assert (reply.status, "retry-after" in reply.headers) == (503, True)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 def test_what_was_seen_outlives_a_dead_registry(registry: DemoRegistry) -> None:
@@ -121,7 +121,7 @@ def test_a_silent_registry_is_unavailable_in_bounded_time() -> None:
             started = time.monotonic()
 
             assert crfs.get(f"/images/{host}/my/ubuntu/18.04/etc/passwd").status == 503
-            assert time.monotonic() - started < 3
+            assert time.monotonic() - started < 8
 
 
 def test_throttling_says_when_to_come_back(crfs: Site, registry: DemoRegistry) -> None:

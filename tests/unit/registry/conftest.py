@@ -41,7 +41,7 @@ def client_of() -> Iterator[OpenClient]:
     with ExitStack() as stack:
 
         def make(*http_hosts: str, clock: Any = None, **settings: Any) -> RegistryClient:
-            quick: dict[str, Any] = {"backoff_seconds": 0.0, "read_seconds": 0.2, "deadline_seconds": 2.0}
+            quick: dict[str, Any] = {"backoff_seconds": 0.0, "read_seconds": 1.0, "deadline_seconds": 5.0}
             schemes = {parse_registry(host): "http" for host in http_hosts}
             chosen = RegistrySettings(**{"schemes": schemes, **quick, **settings})
             return stack.enter_context(open_client(chosen, clock=clock))

@@ -149,7 +149,7 @@ def test_endless_pages_end(scripted: Serve, client_of: OpenClient, caplog: pytes
         return _page(f"t{page}", link=f"?last={page + 1}")
 
     server = scripted(script)
-    client = client_of(server.host, deadline_seconds=20)
+    client = client_of(server.host, read_seconds=20, deadline_seconds=60)
 
     assert len(list(client.tags(_repository(server.host)))) == 1000
     assert len(server.requests) == 1000
