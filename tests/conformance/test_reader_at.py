@@ -9,8 +9,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 
+from crfs_dav.cache.memory import MemoryStore
+from crfs_dav.cache.reader import CachedReader
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.names import Repository, parse_registry
+from crfs_dav.names import Repository, digest_of, parse_registry
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import BytesReader, ReaderAt, ReaderIO, Section
 from crfs_dav.registry.connect import open_client
@@ -51,6 +53,8 @@ READERS: dict[str, Callable[[], ReaderAt | AbstractContextManager[ReaderAt]]] = 
     "ChunkedFile of one chunk": one_chunk,
     "ChunkedFile in a shared member": shared_member,
     "RegistryBlob": registry_blob,
+    "CachedReader": lambda: CachedReader(BytesReader(CONTENT), digest_of(CONTENT), MemoryStore(1 << 20)),
+    "CachedReader that keeps nothing": lambda: CachedReader(BytesReader(CONTENT), digest_of(CONTENT), NoStore()),
 }
 
 
