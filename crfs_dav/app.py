@@ -53,7 +53,8 @@ def create_app(config: Config) -> App:
         store.close()
         client.close()
 
-    return App(create_dav_app(build_root(layers, images, _policy(config))), close)
+    root = build_root(layers, images, _policy(config))
+    return App(create_dav_app(root, listings=MemoryStore(config.cache.listing_bytes)), close)
 
 
 def _policy(config: Config) -> Policy:

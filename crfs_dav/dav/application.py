@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 from crfs_dav.dav.provider import CrfsProvider
+from crfs_dav.readers import ByteStore
 from crfs_dav.tree.node import Directory
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ _PATH_INFO = "crfs_dav.path_info"
 _START_RESPONSE = "crfs_dav.start_response"
 
 
-def create_dav_app(root: Directory) -> WSGIApplication:
-    """WSGI application that serves `root`, a tree without links, read-only."""
+def create_dav_app(root: Directory, *, listings: ByteStore | None = None) -> WSGIApplication:
+    """WSGI application that serves `root`, a tree without links, read-only.
+
+    Answers about directories that never change are kept in `listings`.
+    """
     wsgidav = WsgiDAVApp(
         {
-            "provider_mapping": {"/": CrfsProvider(root)},
+            "provider_mapping": {"/": CrfsProvider(root, listings)},
             "middleware_stack": [_call_provider],
             "lock_storage": False,
             "property_manager": False,

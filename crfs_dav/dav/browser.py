@@ -76,7 +76,7 @@ def _rows(children: Iterable[tuple[str, Node]]) -> Iterator[str]:
     for name, node in sorted(children, key=lambda child: (not is_directory(child[1]), child[0])):
         is_file = not is_directory(node)
         slash = "" if is_file else "/"
-        modified = iso_date(seconds_of(node.entry.mtime))
+        modified = iso_date(seconds_of(node.entry.mtime)) if node.entry.mtime else ""
         size = f'<span title="{node.entry.size} bytes">{human_size(node.entry.size)}</span>' if is_file else ""
         yield (
             f'<tr><td><a href="{quote(name)}{slash}"><bdi>{_shown(name)}</bdi>{slash}</a></td><td class="n">{size}</td>'

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wsgidav.dav_provider import DAVProvider
 
+from crfs_dav.dav.listings import Listings
 from crfs_dav.dav.names import find, href, href_as_asked, parse_path
 from crfs_dav.dav.propfind import XML_TYPE, infinite_depth_refused, multistatus
 from crfs_dav.dav.queries import BODY_LIMIT, parse_query
@@ -21,6 +22,7 @@ from crfs_dav.dav.resources import Collection, Resource, resource_of
 from crfs_dav.dav.response import CutConnection, Response, listing_response
 from crfs_dav.dav.status import ALLOW, BadRequest, failure, method_not_allowed
 from crfs_dav.errors import BadName, CrfsError, NotFound
+from crfs_dav.readers import ByteStore
 from crfs_dav.tree.node import Directory
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ _log = logging.getLogger(__name__)
 class CrfsProvider(DAVProvider):
     """A tree of directories and files, without links, as a read-only WebDAV class 1 share mounted at `/`."""
 
-    def __init__(self, root: Directory) -> None:
+    def __init__(self, root: Directory, listings: ByteStore | None) -> None:
         super().__init__()
         self._root = root
+        self._listings = Listings(listings)
         self._methods: dict[str, Callable[[Request], Response]] = {
             "OPTIONS": _options,
             "PROPFIND": self._propfind,
@@ -77,10 +80,16 @@ class CrfsProvider(DAVProvider):
             raise BadRequest(f"Depth: {depth[:50]!r}; expected 0 or 1")
         query = parse_query(body)
         resource = self._resource(request)
-        members = resource.members() if depth == "1" else ()
         path = href_as_asked(request.spelling, href(request.mount, resource.names))
-        texts = multistatus(query, path, (resource.name, resource.node), members)
-        return listing_response("207 Multi-Status", texts, XML_TYPE)
+
+        def render() -> Response:
+            members = resource.members() if depth == "1" else ()
+            texts = multistatus(query, path, (resource.name, resource.node), members)
+            return listing_response("207 Multi-Status", texts, XML_TYPE)
+
+        if depth == "0":
+            return render()
+        return self._listings.get(resource.node, f"{path}\n{query}", render)
 
     def _get(self, request: Request) -> Response:
         request.discard_body()

@@ -56,6 +56,11 @@ def listing_response(status: str, texts: Iterator[str], *headers: Header) -> Res
     return Response(status, [*headers, ("Content-Length", str(sum(map(len, ready))))], ready)
 
 
+def whole_body(response: Response) -> bytes | None:
+    """The body, where it was made before it is sent; None where it is made while it is sent."""
+    return b"".join(response.body) if isinstance(response.body, list) else None
+
+
 def started(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same pieces, the first one made now: what it raises can still become a status."""
     first = [piece for piece in (next(pieces, b""),) if piece]

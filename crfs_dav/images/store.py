@@ -14,7 +14,7 @@ from datetime import datetime
 
 from crfs_dav.archive import Archive
 from crfs_dav.cache.reader import CachedReader
-from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.errors import AccessDenied, Corrupt, NotFound
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
@@ -100,10 +100,13 @@ class ImageStore:
         return CachedReader(self._client.blob(repository, descriptor), descriptor.digest, self._ranges)
 
     def config(self, repository: Repository, manifest: Manifest) -> ImageConfig | None:
-        """The image's config; None where it has none that says anything, or none that can be had now."""
+        """The image's config; None where it has none that says anything; raises Unavailable.
+
+        So what is shown of it is the same at all times: shown, or not at all.
+        """
         try:
             return parse_config(self.document(repository, manifest.config))
-        except CrfsError as error:
+        except (NotFound, AccessDenied, Corrupt) as error:
             _log.info("%s: no config: %s", repository, error)
             return None
 
@@ -117,11 +120,12 @@ class ImageStore:
         if tree is None:
             return None
         key = (manifest.config.digest, *_layer_key(descriptor))
-        return self._roots.get(key, lambda: self._followed(repository, manifest, tree))
+        tree_id = "/".join(map(str, key))
+        return self._roots.get(key, lambda: self._followed(repository, manifest, tree, tree_id))
 
     def image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         """The opened image, its layers opened in parallel; raises Corrupt where one of them is broken."""
-        return self._images.get(descriptor.digest, lambda: self._open_image(repository, manifest))
+        return self._images.get(descriptor.digest, lambda: self._open_image(repository, descriptor, manifest))
 
     def _open_layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
         archive = self._open_archive(self.blob(repository, descriptor), descriptor)
@@ -140,19 +144,19 @@ class ImageStore:
             _log.warning("%s; reading the layer again", error)
             return open_archive(blob, descriptor, self._chunks)
 
-    def _open_image(self, repository: Repository, manifest: Manifest) -> Image:
+    def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))
         trees = [layer.tree for layer in layers if layer.tree is not None]
         if len(trees) < len(layers):
             return Image(manifest, layers, None)
-        return Image(manifest, layers, self._followed(repository, manifest, merge(trees)))
+        return Image(manifest, layers, self._followed(repository, manifest, merge(trees), str(descriptor.digest)))
 
-    def _followed(self, repository: Repository, manifest: Manifest, tree: Directory) -> Directory:
+    def _followed(self, repository: Repository, manifest: Manifest, tree: Directory, tree_id: str) -> Directory:
         def created() -> datetime | None:
             config = self.config(repository, manifest)
             return config.created if config else None
 
-        return follow_links(tree, default_mtime=created)
+        return follow_links(tree, tree_id=tree_id, default_mtime=created)
 
 
 def _layer_key(descriptor: Descriptor) -> LayerKey:

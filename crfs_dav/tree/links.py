@@ -23,13 +23,15 @@ from crfs_dav.tree.resolve import Place, resolve
 DIRECTORY_LINK_LIMIT = 16  # links to directories on one way down; a web of links grows with this power
 
 
-def follow_links(root: Directory, *, default_mtime: Callable[[], datetime | None] = lambda: None) -> Directory:
-    """The link-free view of the tree at `root`; nothing outside it can be reached.
+def follow_links(
+    root: Directory, *, tree_id: str, default_mtime: Callable[[], datetime | None] = lambda: None
+) -> Directory:
+    """The link-free view of the tree at `root`, called `tree_id`; nothing outside it can be reached.
 
     `default_mtime` is asked when a directory's entry is, and states no time: implied directories are such.
     """
     place = Place(root)
-    return _LinkedDirectory(_Way(place, frozenset({place.path}), default_mtime), "")
+    return _LinkedDirectory(_Way(place, frozenset({place.path}), tree_id, default_mtime), "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,7 @@ class _Way:
 
     place: Place
     passed: frozenset[tuple[str, ...]]
+    tree_id: str
     default_mtime: Callable[[], datetime | None]
     links: int = 0
 
@@ -57,6 +60,10 @@ class _LinkedDirectory:
     def __init__(self, way: _Way, link_name: str) -> None:
         self._way = way
         self._link_name = link_name
+
+    @property
+    def tree_id(self) -> str:
+        return self._way.tree_id
 
     @cached_property
     def entry(self) -> Entry:

@@ -51,6 +51,20 @@ class Directory(Node, Protocol):
         ...
 
 
+class Immutable(Protocol):
+    """A directory of a tree that never changes, so that what is made of its listing may be kept."""
+
+    @property
+    def tree_id(self) -> str:
+        """Text that names the whole tree: equal text and equal path below its root mean equal listings, for ever."""
+        ...
+
+
+def is_immutable(directory: Directory) -> TypeGuard[Immutable]:
+    """True if `directory` says which tree it is in."""
+    return hasattr(directory, "tree_id")
+
+
 def is_directory(node: Node) -> TypeGuard[Directory]:
     """True if `node` has children. Asks for no entry: upper levels may resolve a name there."""
     return hasattr(node, "lookup")

@@ -10,12 +10,11 @@ import pytest
 
 from crfs_dav.archive import Kind
 from crfs_dav.errors import NotFound
-from crfs_dav.tree.links import follow_links
 from crfs_dav.tree.node import Directory, is_directory, walk
 from crfs_dav.tree.overlay import merge
 from crfs_dav.tree.static import StaticDirectory, StaticFile
 from tests.support.memory_archive import dir_, file, hardlink, special, symlink
-from tests.support.trees import content, layer, paths
+from tests.support.trees import content, followed, layer, paths
 
 ITEMS = [
     dir_("./", mode=0o700),
@@ -46,8 +45,8 @@ TREES: dict[str, Callable[[], Directory]] = {
     "static": static,
     "layer": lambda: layer(*ITEMS),
     "overlay": merged,
-    "links over a layer": lambda: follow_links(layer(*ITEMS)),
-    "links over an overlay": lambda: follow_links(merged()),
+    "links over a layer": lambda: followed(layer(*ITEMS)),
+    "links over an overlay": lambda: followed(merged()),
 }
 
 

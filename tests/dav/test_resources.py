@@ -9,7 +9,7 @@ from tests.support.dav_tree import FailingDirectory, TreeFile, directory
 
 FILE = TreeFile(b"content")
 UNAVAILABLE = FailingDirectory(Unavailable("test: later; expected now"))
-PROVIDER = CrfsProvider(directory({"dir": directory({"ü.txt": FILE}), "remote": UNAVAILABLE}))
+PROVIDER = CrfsProvider(directory({"dir": directory({"ü.txt": FILE}), "remote": UNAVAILABLE}), None)
 ENVIRON = {"wsgidav.provider": PROVIDER}
 
 

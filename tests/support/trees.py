@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from crfs_dav.tree.layer import LayerTree, build_tree
+from crfs_dav.tree.links import follow_links
 from crfs_dav.tree.node import Directory, Node, is_directory
 from tests.support.memory_archive import Item, archive_of
 
 
 def layer(*items: Item, layer_id: str = "layer") -> LayerTree:
     return build_tree(archive_of(*items), layer_id)
+
+
+def followed(root: Directory, **options: Any) -> Directory:
+    return follow_links(root, tree_id="tree", **options)
 
 
 def content(node: Any) -> bytes:

@@ -10,10 +10,10 @@ import pytest
 from crfs_dav.archive import Kind
 from crfs_dav.errors import NotFound
 from crfs_dav.names import digest_of
-from crfs_dav.tree.links import DIRECTORY_LINK_LIMIT, follow_links
+from crfs_dav.tree.links import DIRECTORY_LINK_LIMIT
 from crfs_dav.tree.node import walk
 from tests.support.memory_archive import Item, dir_, file, hardlink, special, symlink
-from tests.support.trees import content, layer, listed
+from tests.support.trees import content, followed, layer, listed
 
 DEFAULT = datetime(1999, 1, 1, tzinfo=UTC)
 
@@ -73,58 +73,58 @@ SHOWN: dict[str, tuple[list[Item], dict[str, str]]] = {
 
 @pytest.mark.parametrize(("items", "tree"), SHOWN.values(), ids=SHOWN)
 def test_a_tree_without_links_shows_what_they_lead_to(items: list[Item], tree: dict[str, str]) -> None:
-    assert listed(follow_links(layer(*items))) == tree
+    assert listed(followed(layer(*items))) == tree
 
 
 @pytest.mark.parametrize(("links", "found"), [(40, "1"), (41, "l1")])
 def test_forty_links_are_followed_and_no_more(links: int, found: str) -> None:
     items = [symlink(f"l{i}", f"l{i + 1}") for i in range(links)]
-    tree = follow_links(layer(*items, file(f"l{links}", b"1")))
+    tree = followed(layer(*items, file(f"l{links}", b"1")))
     assert content(tree.lookup("l0")).decode() == found
 
 
 def test_an_endless_link_is_its_text() -> None:
     text = "./" * 4000 + "f"
-    assert content(follow_links(layer(file("f"), symlink("l", text))).lookup("l")) == text.encode()
+    assert content(followed(layer(file("f"), symlink("l", text))).lookup("l")) == text.encode()
 
 
 @pytest.mark.parametrize("path", ["l", "d"])
 def test_a_link_shows_its_targets_entry_and_its_own_text(path: str) -> None:
-    root = follow_links(layer(file("f", b"1"), dir_("e", mode=0o711), symlink("l", "./f"), symlink("d", "/e")))
+    root = followed(layer(file("f", b"1"), dir_("e", mode=0o711), symlink("l", "./f"), symlink("d", "/e")))
     entry = root.lookup(path).entry
     shown = {"l": (Kind.REG, 0o644, 1, "./f"), "d": (Kind.DIR, 0o711, 0, "/e")}
     assert (entry.kind, entry.mode, entry.size, entry.link_name) == shown[path]
 
 
 def test_a_link_to_a_file_has_that_files_content_id() -> None:
-    children: Any = follow_links(layer(file("f", b"1"), symlink("l", "f"))).children()
+    children: Any = followed(layer(file("f", b"1"), symlink("l", "f"))).children()
     assert children["l"].content_id == children["f"].content_id
 
 
 def test_a_broken_link_is_a_file_of_kind_symlink() -> None:
-    node: Any = follow_links(layer(symlink("l", "no\udcff"))).lookup("l")
+    node: Any = followed(layer(symlink("l", "no\udcff"))).lookup("l")
     assert (node.entry.kind, node.entry.size, node.entry.link_name) == (Kind.SYMLINK, 3, "no\udcff")
     assert content(node) == os.fsencode("no\udcff") == b"no\xff"
     assert node.content_id == str(digest_of(b"no\xff"))
 
 
 def test_a_link_whose_text_no_bytes_spell_is_readable_all_the_same() -> None:
-    assert len(content(follow_links(layer(symlink("l", "\ud800"))).lookup("l"))) == 3
+    assert len(content(followed(layer(symlink("l", "\ud800"))).lookup("l"))) == 3
 
 
 def test_a_device_keeps_its_kind() -> None:
-    node: Any = follow_links(layer(special("c", Kind.CHAR))).lookup("c")
+    node: Any = followed(layer(special("c", Kind.CHAR))).lookup("c")
     assert (node.entry.kind, node.entry.size, node.content_id) == (Kind.CHAR, 0, str(digest_of(b"")))
 
 
 def test_a_hidden_hard_link_is_not_found() -> None:
     with pytest.raises(NotFound):
-        follow_links(layer(hardlink("h", "no"))).lookup("h")
+        followed(layer(hardlink("h", "no"))).lookup("h")
 
 
 def test_a_chain_of_directory_links_ends_at_the_limit() -> None:
     count = DIRECTORY_LINK_LIMIT + 5
-    tree = follow_links(layer(*(symlink(f"d{i}/next", f"../d{i + 1}") for i in range(count)), dir_(f"d{count}")))
+    tree = followed(layer(*(symlink(f"d{i}/next", f"../d{i + 1}") for i in range(count)), dir_(f"d{count}")))
     assert (
         content(walk(tree, ["d0"] + ["next"] * (DIRECTORY_LINK_LIMIT + 1)))
         == f"../d{DIRECTORY_LINK_LIMIT + 1}".encode()
@@ -141,7 +141,7 @@ def test_lookup_lists_nothing() -> None:
         def children(self) -> Any:
             raise AssertionError("listed")
 
-    assert content(follow_links(Unlistable()).lookup("f")) == b"1"
+    assert content(followed(Unlistable()).lookup("f")) == b"1"
 
 
 def test_the_default_time_is_asked_for_directories_without_one_only() -> None:
@@ -152,7 +152,7 @@ def test_the_default_time_is_asked_for_directories_without_one_only() -> None:
         return DEFAULT
 
     told = replace(dir_("told")[0], mtime=datetime(2001, 1, 1, tzinfo=UTC)), b""
-    tree = follow_links(layer(told, file("implied/f", b"")), default_mtime=default_mtime)
+    tree = followed(layer(told, file("implied/f", b"")), default_mtime=default_mtime)
 
     assert tree.lookup("told").entry.mtime == told[0].mtime
     assert walk(tree, ["implied", "f"]).entry.mtime is None
