@@ -20,12 +20,12 @@ from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
 from crfs_dav.oci import (
     MANIFEST_SIZE_LIMIT,
-    TOC_DIGEST_ANNOTATION,
     Descriptor,
     ImageConfig,
     Index,
     Manifest,
     parse_config,
+    toc_annotations,
 )
 from crfs_dav.readers import ByteStore, ReaderAt, forget
 from crfs_dav.registry.client import RegistryClient
@@ -156,5 +156,5 @@ class ImageStore:
 
 
 def _layer_key(descriptor: Descriptor) -> LayerKey:
-    """Digest and TOC digest: a manifest that names a layer with a TOC that is not its own harms no other manifest."""
-    return descriptor.digest, descriptor.annotations.get(TOC_DIGEST_ANNOTATION, "")
+    """Digest, and what is said of the TOC: a manifest that says wrong things of a layer harms no other manifest."""
+    return descriptor.digest, toc_annotations(descriptor)
