@@ -92,7 +92,7 @@ def open_estargz(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, limits=limits)
-    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.chunks), limits=limits)
+    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks), limits=limits)
 
 
 def _check_not_promised(tail: bytes, descriptor: Descriptor) -> None:

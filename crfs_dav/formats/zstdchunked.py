@@ -102,7 +102,7 @@ def open_zstdchunked(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, decode, limits=limits)
-    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.chunks, ZSTD), limits=limits)
+    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks, ZSTD), limits=limits)
 
 
 def _annotation(annotations: Mapping[str, str], name: str) -> str | None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from crfs_dav.archive import Archive
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
@@ -69,10 +70,10 @@ class Image:
 class ImageStore:
     """Opens what a client of the registries can read, and keeps it as long as there is room."""
 
-    def __init__(self, client: RegistryClient, ranges: ByteStore, chunks: ByteStore) -> None:
+    def __init__(self, client: RegistryClient, ranges: ByteStore, means: Means) -> None:
         self._client = client
         self._ranges = ranges
-        self._chunks = chunks
+        self._means = means
         self._openers = ThreadPoolExecutor(_OPENERS, thread_name_prefix="open-layer")
         self._manifests: Kept[Digest, Manifest | Index] = Kept(_DOCUMENT_BYTES, lambda value: len(value.document))
         self._documents: Kept[Digest, bytes] = Kept(_DOCUMENT_BYTES, len)
@@ -133,12 +134,12 @@ class ImageStore:
     def _open_archive(self, blob: ReaderAt, descriptor: Descriptor) -> Archive | None:
         """The archive; what came broken off the network and was kept is fetched once more."""
         try:
-            return open_archive(blob, descriptor, self._chunks)
+            return open_archive(blob, descriptor, self._means)
         except Corrupt as error:
             if not forget(blob, 0, blob.size):
                 raise
             _log.warning("%s; reading the layer again", error)
-            return open_archive(blob, descriptor, self._chunks)
+            return open_archive(blob, descriptor, self._means)
 
     def _open_image(self, repository: Repository, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))

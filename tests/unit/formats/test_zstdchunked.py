@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.tocarchive import TocArchive
@@ -34,7 +35,7 @@ def open_blob(
     if isinstance(reader, RecordingReader):
         reader.reads.clear()
     descriptor = Descriptor("application/vnd.oci.image.layer.v1.tar+zstd", digest, reader.size, annotations or {})
-    archive = open_archive(reader, descriptor, DictStore(), limits=limits or Limits())
+    archive = open_archive(reader, descriptor, Means(DictStore(), limits=limits or Limits()))
     assert isinstance(archive, TocArchive)
     return archive
 
