@@ -12,6 +12,8 @@ from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.tiered import TieredStore
 from crfs_dav.config import Config, is_loopback, password_of
 from crfs_dav.dav.application import create_dav_app
+from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.spool import Spools
 from crfs_dav.images.catalog import Catalog
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Registry
@@ -36,7 +38,7 @@ class App:
 def create_app(config: Config) -> App:
     """Everything that `config` describes, built and connected; asks no registry. Raises BadConfig."""
     client = open_client(_registry_settings(config))
-    store = ImageStore(client, _range_store(config), MemoryStore(config.cache.chunk_bytes))
+    store = ImageStore(client, _range_store(config), Means(MemoryStore(config.cache.chunk_bytes), _spools(config)))
     named = config.named_registries()
     catalog = Catalog(
         client,
@@ -69,6 +71,12 @@ def _range_store(config: Config) -> ByteStore:
     if config.cache.disk_bytes == 0:
         return memory
     return TieredStore([memory, DiskStore(config.cache_directory(), config.cache.disk_bytes)])
+
+
+def _spools(config: Config) -> Spools | None:
+    if config.cache.spool_bytes == 0:
+        return None
+    return Spools(config.cache_directory() / "spool", config.cache.spool_bytes)
 
 
 def _registry_settings(config: Config) -> RegistrySettings:

@@ -25,6 +25,8 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 TOC_DIGEST_ANNOTATION = "containerd.io/snapshot/stargz/toc.digest"
+ZSTDCHUNKED_ANNOTATIONS = ("io.github.containers.zstd-chunked.", "io.containers.zstd-chunked.")
+"""Prefixes of what containers/storage, and what it and stargz-snapshotter wrote before, say of a zstd:chunked layer."""
 TITLE_ANNOTATION = "org.opencontainers.image.title"
 
 MANIFEST_SIZE_LIMIT = 16 << 20  # bytes; registries must take 4 MiB, ggcr stops at 100
@@ -91,6 +93,12 @@ class Index:
     manifests: Sequence[Descriptor]
     document: bytes
     annotations: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+
+
+def toc_annotations(descriptor: Descriptor) -> str:
+    """What is said of a layer's TOC, as text: alike for two descriptors that lead to the same reading of one blob."""
+    keys = (key for key in descriptor.annotations if key.startswith((TOC_DIGEST_ANNOTATION, *ZSTDCHUNKED_ANNOTATIONS)))
+    return "\n".join(f"{key}={descriptor.annotations[key]}" for key in sorted(keys))
 
 
 def parse_platform(text: str) -> Platform:

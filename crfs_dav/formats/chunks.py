@@ -1,8 +1,9 @@
 """File content from chunks: plan, fetch, inflate, verify, keep, slice.
 
-A chunk is a piece of a file that lies in one gzip member of the blob, alone or (`innerOffset`) beside chunks of
-other files. What leaves here has passed its digest; where the format has none (stargz's chunked files), the CRC of its
-whole member. Specification: stargz-snapshotter `docs/estargz.md`, "Chunk". Any thread may read.
+A chunk is a piece of a file that lies in one member of the blob (a gzip member, a zstd frame), alone or (`innerOffset`)
+beside chunks of other files; or it is zeros, and lies nowhere. What leaves here has passed its digest; where the format
+has none (stargz's chunked files), the checksum of its whole member. Specification: stargz-snapshotter
+`docs/estargz.md`, "Chunk". Any thread may read.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
+from typing import NamedTuple
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.flight import SingleFlight
@@ -41,6 +43,7 @@ class Chunk:
     inner_offset: int = 0
     digests: tuple[Digest, ...] = ()
     is_shared: bool = False  # other chunks lie in the same member
+    is_zeros: bool = False  # a hole; start and end say nothing
 
     @property
     def inflated_size(self) -> int:
@@ -57,6 +60,16 @@ class Chunk:
     def last_end(self) -> int:
         """Blob offset where a member that has still not given the chunk is no honest one."""
         return min(self.end, self.start + 2 * self.inflated_size + MIB)
+
+
+class Codec(NamedTuple):
+    """How members are unpacked: their content in small pieces from their compressed bytes; both raise Corrupt."""
+
+    decode: Callable[[Iterable[bytes | memoryview]], Iterator[bytes]]
+    decode_checked: Callable[[Iterable[bytes | memoryview]], Iterator[bytes]]  # to the end, a checksum has been passed
+
+
+GZIP = Codec(inflate, inflate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,8 @@ def _continues(run: Run, chunk: Chunk) -> bool:
 class ChunkLoader:
     """Chunks of one layer, decoded and verified once for all who want them at the same time, then kept in a store."""
 
-    def __init__(self, blob: ReaderAt, layer: Digest, store: ByteStore) -> None:
+    def __init__(self, blob: ReaderAt, layer: Digest, store: ByteStore, codec: Codec = GZIP) -> None:
+        self._codec = codec
         self._blob = blob
         self._layer = layer
         self._store = store
@@ -152,7 +166,8 @@ class ChunkLoader:
     def _extract(self, chunk: Chunk, fetched: _Fetched) -> bytes:
         if chunk.is_shared:
             return extract(iter([self._member(chunk, fetched)]), chunk)
-        return extract(inflate(fetched.compressed(chunk)), chunk)
+        decode = self._codec.decode if chunk.digests else self._codec.decode_checked
+        return extract(decode(fetched.compressed(chunk)), chunk)
 
     def _member_key(self, chunk: Chunk) -> str:
         return f"{self._layer}/{chunk.start}.member"
@@ -165,7 +180,7 @@ class ChunkLoader:
     def _load_member(self, key: str, chunk: Chunk, fetched: _Fetched) -> bytes:
         data = self._store.get(key)
         if data is None or len(data) < chunk.inner_offset + chunk.size:
-            data = prefix(inflate(fetched.compressed(chunk)), chunk.inflated_size)
+            data = prefix(self._codec.decode(fetched.compressed(chunk)), chunk.inflated_size)
             self._store.put(key, data)
         return data
 
@@ -213,7 +228,7 @@ def extract(pieces: Iterator[bytes], chunk: Chunk) -> bytes:
         if trailing > _TRAILING_LIMIT or (hashes and not missing):
             break
     if trailing > _TRAILING_LIMIT:
-        raise Corrupt(f"gzip member: {trailing} bytes after the chunk; expected at most {_TRAILING_LIMIT}")
+        raise Corrupt(f"member: {trailing} bytes after the chunk; expected at most {_TRAILING_LIMIT}")
     if missing:
         raise Corrupt(f"chunk: {chunk.size - missing} bytes; expected {chunk.size}")
     for digest, each in zip(chunk.digests, hashes, strict=True):
@@ -252,6 +267,9 @@ class ChunkedFile:
         parts: dict[int, bytes] = {}
         missing: list[Chunk] = []
         for chunk in _covering(self._chunks, offset, size):
+            if chunk.is_zeros:
+                parts[chunk.file_offset] = _zeros(chunk, offset, size)
+                continue
             data = self._loader.kept(chunk)
             parts[chunk.file_offset] = _within(chunk, data or b"", offset, size)
             if data is None:
@@ -260,6 +278,10 @@ class ChunkedFile:
             for chunk, data in zip(run.chunks, self._loader.load(run), strict=True):
                 parts[chunk.file_offset] = _within(chunk, data, offset, size)
         return list(parts.values())
+
+
+def _zeros(chunk: Chunk, offset: int, size: int) -> bytes:
+    return bytes(min(offset + size, chunk.file_offset + chunk.size) - max(offset, chunk.file_offset))
 
 
 def _within(chunk: Chunk, data: bytes, offset: int, size: int) -> bytes:

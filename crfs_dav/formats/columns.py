@@ -8,6 +8,7 @@ after `finish`.
     xattrs      position in a list of packed sets, 0 = none
     chunks of entry i: rows `[first_chunks[i], first_chunks[i + 1])` of the chunk columns
     -1          in a size or an offset: a number that makes no sense
+    -2          in the offset of a chunk: the chunk is zeros, and nothing need be read
 
 Positions in `digests` count from 1.
 """
@@ -29,6 +30,7 @@ KINDS = tuple(Kind)
 NO_DIGEST = 0
 BAD_DIGEST = 0xFFFF_FFFF
 NONSENSE = -1
+ZEROS = -2
 NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
@@ -224,6 +226,8 @@ class Columns:
     def is_shared(self, row: int) -> bool:
         """True if the chunk's member holds other chunks too: then they stand beside it in any sane TOC."""
         offset, offsets = self._offsets[row], self._offsets
+        if offset == ZEROS:
+            return False
         if self._inner_offsets[row] > 0 or (row and offsets[row - 1] == offset):
             return True
         return row + 1 < len(offsets) and offsets[row + 1] == offset

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 from crfs_dav.archive import Archive
+from crfs_dav.formats.candidate import Candidate, Means, read_candidate
 from crfs_dav.formats.estargz import open_estargz
-from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
+from crfs_dav.formats.tarzstd import open_tarzstd
+from crfs_dav.formats.zstdchunked import open_zstdchunked
 from crfs_dav.oci import Descriptor
-from crfs_dav.readers import ByteStore, ReaderAt
+from crfs_dav.readers import ReaderAt
+
+OpenFormat = Callable[[Candidate], Archive | None]
+"""One format: looks for evidence in the bytes, never only at the media type.
+
+The archive; None where the blob is not of this format. Raises Corrupt where it is, but broken.
+"""
+
+FORMATS: tuple[OpenFormat, ...] = (open_zstdchunked, open_estargz, open_tarzstd)
 
 
-class OpenFormat(Protocol):
-    """One format: looks for evidence in the bytes, never only at the media type."""
-
-    def __call__(self, blob: ReaderAt, descriptor: Descriptor, chunks: ByteStore, *, limits: Limits) -> Archive | None:
-        """The archive in `blob`; None where it is not of this format. Raises Corrupt where it is, but broken."""
-        ...
-
-
-FORMATS: tuple[OpenFormat, ...] = (open_estargz,)
-
-
-def open_archive(
-    blob: ReaderAt, descriptor: Descriptor, chunks: ByteStore, *, limits: Limits = DEFAULT_LIMITS
-) -> Archive | None:
+def open_archive(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:
     """The archive in `blob`; None where no format can read it lazily. Raises Corrupt, and what `blob` raises.
 
-    Decoded chunks are kept in `chunks`.
+    Raises Unavailable where the blob has to be read through once, and that is not done yet.
     """
+    candidate = read_candidate(blob, descriptor, means)
     for open_format in FORMATS:
-        archive = open_format(blob, descriptor, chunks, limits=limits)
+        archive = open_format(candidate)
         if archive is not None:
             return archive
     return None

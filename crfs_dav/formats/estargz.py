@@ -30,20 +30,19 @@ from itertools import chain
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt
+from crfs_dav.formats.candidate import Candidate
 from crfs_dav.formats.chunks import ChunkLoader
 from crfs_dav.formats.gzipmember import cut, inflate
-from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
+from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
 from crfs_dav.formats.tocarchive import TocArchive
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
-from crfs_dav.readers import ByteStore, ReaderAt
 
 logger = logging.getLogger(__name__)
 
 TOC_NAME = "stargz.index.json"
 HIDDEN = frozenset({TOC_NAME, ".prefetch.landmark", ".no.prefetch.landmark"})
-TAIL_SIZE = MIB  # bytes read at first; holds footer and TOC of about 20,000 entries
 FOOTER_SIZE = 51
 LEGACY_FOOTER_SIZE = 47
 _TAR_BLOCK = 512
@@ -73,19 +72,17 @@ def parse_footer(tail: bytes) -> Footer | None:
     return None
 
 
-def open_estargz(
-    blob: ReaderAt, descriptor: Descriptor, chunks: ByteStore, *, limits: Limits = DEFAULT_LIMITS
-) -> Archive | None:
-    """The archive in `blob`; None where nothing says that there is a TOC. Raises Corrupt for one that is none.
+def open_estargz(candidate: Candidate) -> Archive | None:
+    """The archive in the blob; None where nothing says that there is a TOC. Raises Corrupt for one that is none.
 
     What says so is a footer, or the annotation with the TOC's digest: without its footer such a layer is damaged.
     """
-    tail = blob.read_at(max(0, blob.size - TAIL_SIZE), TAIL_SIZE)
-    footer = parse_footer(tail)
+    blob, descriptor, limits = candidate.blob, candidate.descriptor, candidate.limits
+    footer = parse_footer(candidate.tail)
     if footer is None or not 0 < footer.toc_offset < blob.size - footer.size:
-        _check_not_promised(tail, descriptor)
+        _check_not_promised(candidate.tail, descriptor)
         return None
-    compressed = _compressed_toc(blob, footer, tail, limits)
+    compressed = _compressed_toc(candidate, footer)
     try:
         toc = _read_toc(compressed, footer.toc_offset, descriptor, limits)
     except Corrupt as error:
@@ -95,7 +92,7 @@ def open_estargz(
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, limits=limits)
-    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, chunks), limits=limits)
+    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks), limits=limits)
 
 
 def _check_not_promised(tail: bytes, descriptor: Descriptor) -> None:
@@ -103,16 +100,14 @@ def _check_not_promised(tail: bytes, descriptor: Descriptor) -> None:
         raise Corrupt(f"layer {descriptor.digest}: no eStargz footer; expected one, as its annotation names a TOC")
 
 
-def _compressed_toc(blob: ReaderAt, footer: Footer, tail: bytes, limits: Limits) -> Iterator[memoryview]:
+def _compressed_toc(candidate: Candidate, footer: Footer) -> Iterator[memoryview]:
     """The TOC member in pieces: out of the tail, after one more read for the part of it that the tail has not."""
-    tail_start = blob.size - len(tail)
-    toc_size = blob.size - footer.size - footer.toc_offset
-    if toc_size > limits.toc_compressed:
-        raise Corrupt(f"TOC: {toc_size} bytes compressed; expected at most {limits.toc_compressed}")
-    in_tail = memoryview(tail)[max(0, footer.toc_offset - tail_start) : len(tail) - footer.size]
-    if footer.toc_offset >= tail_start:
-        return cut(in_tail)
-    return chain(cut(blob.read_at(footer.toc_offset, tail_start - footer.toc_offset)), cut(in_tail))
+    end = candidate.blob.size - footer.size
+    limit = candidate.limits.toc_compressed
+    if end - footer.toc_offset > limit:
+        raise Corrupt(f"TOC: {end - footer.toc_offset} bytes compressed; expected at most {limit}")
+    before, in_tail = candidate.from_tail(footer.toc_offset, end)
+    return chain(cut(before), cut(in_tail))
 
 
 def _read_toc(compressed: Iterator[memoryview], end: int, descriptor: Descriptor, limits: Limits) -> Toc:

@@ -13,6 +13,7 @@ class Limits:
 
     toc_compressed: int = 64 * MIB  # bytes
     toc_inflated: int = 512 * MIB  # bytes
+    content: int = 64 << 30  # bytes of a tar that has to be read through
     entries: int = 2_000_000  # entries of a TOC, chunks among them
     text_in_all: int = 256 * MIB  # bytes of names and link names of a layer
     name: int = 4096  # bytes of one name or link name (Linux PATH_MAX)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from crfs_dav.archive import Kind
@@ -24,6 +24,8 @@ from crfs_dav.formats.toc import REPLACEMENT, OddNames, Toc
 from crfs_dav.readers import ReaderAt
 
 logger = logging.getLogger(__name__)
+
+Decode = Callable[[Iterable[bytes | memoryview]], Iterator[bytes]]
 
 _GAP = 256 << 10  # bytes between two members that are cheaper to read than to skip
 _LOST = re.compile("[\ud800-\udfff\ufffd]+")
@@ -39,15 +41,34 @@ class _Search:
     positions: tuple[int, ...]
 
 
-def repair_names(toc: Toc, blob: ReaderAt, *, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Give the entries of `toc` that hold U+FFFD their true names, or unique ones. Raises what `blob` raises."""
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """A blob and how its members are unpacked, each up to `limit` bytes."""
+
+    blob: ReaderAt
+    decode: Decode
+    limit: int
+
+    def content(self, compressed: memoryview) -> bytes:
+        try:
+            return prefix(self.decode(cut(compressed)), self.limit)
+        except Corrupt as error:
+            logger.warning("tar headers: %s", error)
+            return b""
+
+
+def repair_names(toc: Toc, blob: ReaderAt, decode: Decode = inflate, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Give the entries of `toc` that hold U+FFFD their true names, or unique ones. Raises what `blob` raises.
+
+    `decode` unpacks the members of `blob`.
+    """
     positions = toc.odd_names.positions
     if not positions:
         return
     columns = toc.columns
     texts: dict[int, bytes] = {}
     for searches in _ranges(_searches(toc.odd_names, columns), limits):
-        texts |= _read_range(blob, searches, columns, limits.repair_member)
+        texts |= _read_range(_Members(blob, decode, limits.repair_member), searches, columns)
     lost = [position for position in positions if position not in texts]
     if lost:
         logger.warning("%d names with U+FFFD not found in tar headers; they stay as the TOC has them", len(lost))
@@ -83,26 +104,18 @@ def _ranges(searches: Iterator[_Search], limits: Limits) -> list[list[_Search]]:
     return ranges
 
 
-def _read_range(blob: ReaderAt, searches: list[_Search], columns: Columns, limit: int) -> dict[int, bytes]:
+def _read_range(members: _Members, searches: list[_Search], columns: Columns) -> dict[int, bytes]:
     """True texts by position, of the entries whose headers were found and fit."""
     start = searches[0].start
-    data = memoryview(blob.read_at(start, searches[-1].end - start))
+    data = memoryview(members.blob.read_at(start, searches[-1].end - start))
     texts: dict[int, bytes] = {}
     member, content = -1, b""
     for search in searches:
         if search.start != member:
             member = search.start
-            content = _member_content(data[search.start - start : search.end - start], limit)
+            content = members.content(data[search.start - start : search.end - start])
         texts |= _find(content, search, columns)
     return texts
-
-
-def _member_content(compressed: memoryview, limit: int) -> bytes:
-    try:
-        return prefix(inflate(cut(compressed)), limit)
-    except Corrupt as error:
-        logger.warning("tar headers: %s", error)
-        return b""
 
 
 def _find(content: bytes, search: _Search, columns: Columns) -> dict[int, bytes]:

@@ -18,7 +18,18 @@ from datetime import UTC, datetime, timedelta
 
 from crfs_dav.archive import Kind
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.columns import BAD_DIGEST, EPOCH, KINDS, NO_DIGEST, NO_MTIME, NONSENSE, ChunkRow, Columns, Row
+from crfs_dav.formats.columns import (
+    BAD_DIGEST,
+    EPOCH,
+    KINDS,
+    NO_DIGEST,
+    NO_MTIME,
+    NONSENSE,
+    ZEROS,
+    ChunkRow,
+    Columns,
+    Row,
+)
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.formats.tocjson import TocEntry, parse_entries
 
@@ -97,6 +108,7 @@ class _Intake:
         self._size = 0  # of the reg that chunks now belong to
         self._file_chunks = 0  # chunks of that reg so far
         self._is_open = False  # True while chunks belong to an entry that is kept
+        self._content_end = 0  # where that reg's content ends in the blob, where the TOC says so
         self._header_member = 0  # member that holds the next tar header,
         self._header_inner_offset = 0  # and where in its content
 
@@ -132,6 +144,9 @@ class _Intake:
                 self._note_odd_name()
         self._size = _checked(entry.size) if is_reg else 0
         self._file_chunks = 0
+        self._content_end = entry.end_offset if is_reg and 0 < entry.end_offset < self._end else 0
+        if self._content_end:
+            self.toc.columns.add_boundary(self._content_end)
         if is_reg and entry.offset and self._size:
             self._add_chunk(entry)
 
@@ -170,8 +185,11 @@ class _Intake:
         size = _checked(entry.chunk_size) or self._size - file_offset
         if offset != NONSENSE:
             self.toc.columns.add_boundary(offset)
-            self._header_member = offset
-            self._header_inner_offset = min(max(0, inner_offset + _padded(self._size) - file_offset), _INT_LIMIT)
+            self._header_member = self._content_end or offset
+            padded = _padded(self._size) - (self._size if self._content_end else file_offset - inner_offset)
+            self._header_inner_offset = min(max(0, padded), _INT_LIMIT)
+        if entry.chunk_type == "zeros":
+            offset = ZEROS
         self._file_chunks += 1
         if self._is_open and self._file_chunks <= self._limits.chunks:
             digest = self._digest(entry.chunk_digest)

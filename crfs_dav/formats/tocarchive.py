@@ -8,7 +8,7 @@ from typing import overload
 from crfs_dav.archive import Entry, Kind, Outline
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
-from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, Columns, EntryList
+from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, ZEROS, Columns, EntryList
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.readers import BytesReader, ReaderAt
@@ -79,6 +79,8 @@ class ChunkList(Sequence[Chunk]):
 
     def _chunk(self, row: int) -> Chunk:
         chunk = self._columns.chunk_row(row)
+        if chunk.offset == ZEROS:
+            return Chunk(chunk.file_offset, chunk.size, ZEROS, ZEROS, is_zeros=True)
         return Chunk(
             file_offset=chunk.file_offset,
             size=chunk.size,
@@ -107,6 +109,9 @@ def check_chunks(chunks: Sequence[Chunk], size: int, limits: Limits) -> None:
     for chunk in chunks:
         if chunk.file_offset != covered or chunk.size <= 0:
             raise Corrupt(f"chunk: {chunk.size} bytes at {chunk.file_offset}; expected one at {covered}")
+        covered += chunk.size
+        if chunk.is_zeros:
+            continue
         if not 0 < chunk.start < chunk.end:
             raise Corrupt(f"chunk offset: {chunk.start}; expected one inside the blob, before the TOC")
         if chunk.inner_offset < 0 or chunk.inner_offset + chunk.size > limits.chunk:
@@ -115,6 +120,5 @@ def check_chunks(chunks: Sequence[Chunk], size: int, limits: Limits) -> None:
             )
         if chunk.is_shared and not chunk.digests:
             raise Corrupt("chunk: no digest in a member shared by files; expected a chunkDigest")
-        covered += chunk.size
     if covered != size:
         raise Corrupt(f"chunks: {covered} bytes in all; expected {size}")

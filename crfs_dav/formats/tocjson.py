@@ -48,6 +48,8 @@ class TocEntry(msgspec.Struct, gc=False, rename="camel"):
     inner_offset: int = 0
     chunk_offset: int = 0
     chunk_size: int = 0
+    end_offset: int = 0  # zstd:chunked; 0 = not said
+    chunk_type: str = ""  # zstd:chunked; "zeros" for a hole
     digest: str = ""
     chunk_digest: str = ""
     xattrs: dict[str, str | None] | None = None

@@ -15,17 +15,18 @@ from datetime import datetime
 from crfs_dav.archive import Archive
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NotFound
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
 from crfs_dav.oci import (
     MANIFEST_SIZE_LIMIT,
-    TOC_DIGEST_ANNOTATION,
     Descriptor,
     ImageConfig,
     Index,
     Manifest,
     parse_config,
+    toc_annotations,
 )
 from crfs_dav.readers import ByteStore, ReaderAt, forget
 from crfs_dav.registry.client import RegistryClient
@@ -69,10 +70,10 @@ class Image:
 class ImageStore:
     """Opens what a client of the registries can read, and keeps it as long as there is room."""
 
-    def __init__(self, client: RegistryClient, ranges: ByteStore, chunks: ByteStore) -> None:
+    def __init__(self, client: RegistryClient, ranges: ByteStore, means: Means) -> None:
         self._client = client
         self._ranges = ranges
-        self._chunks = chunks
+        self._means = means
         self._openers = ThreadPoolExecutor(_OPENERS, thread_name_prefix="open-layer")
         self._manifests: Kept[Digest, Manifest | Index] = Kept(_DOCUMENT_BYTES, lambda value: len(value.document))
         self._documents: Kept[Digest, bytes] = Kept(_DOCUMENT_BYTES, len)
@@ -137,12 +138,12 @@ class ImageStore:
     def _open_archive(self, blob: ReaderAt, descriptor: Descriptor) -> Archive | None:
         """The archive; what came broken off the network and was kept is fetched once more."""
         try:
-            return open_archive(blob, descriptor, self._chunks)
+            return open_archive(blob, descriptor, self._means)
         except Corrupt as error:
             if not forget(blob, 0, blob.size):
                 raise
             _log.warning("%s; reading the layer again", error)
-            return open_archive(blob, descriptor, self._chunks)
+            return open_archive(blob, descriptor, self._means)
 
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))
@@ -160,5 +161,5 @@ class ImageStore:
 
 
 def _layer_key(descriptor: Descriptor) -> LayerKey:
-    """Digest and TOC digest: a manifest that names a layer with a TOC that is not its own harms no other manifest."""
-    return descriptor.digest, descriptor.annotations.get(TOC_DIGEST_ANNOTATION, "")
+    """Digest, and what is said of the TOC: a manifest that says wrong things of a layer harms no other manifest."""
+    return descriptor.digest, toc_annotations(descriptor)

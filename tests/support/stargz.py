@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.formats.tocarchive import TocArchive
@@ -180,7 +181,7 @@ def open_blob(
     """The archive in a blob that must be one."""
     reader = BytesReader(blob) if isinstance(blob, bytes) else blob
     descriptor = descriptor_of(reader.read_at(0, reader.size), toc_digest)
-    archive = open_archive(reader, descriptor, store or DictStore(), limits=limits)
+    archive = open_archive(reader, descriptor, Means(store or DictStore(), limits=limits))
     assert isinstance(archive, TocArchive)
     return archive
 

@@ -9,6 +9,7 @@ import pytest
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.demo.sample import REPOSITORY, TAG, build_sample
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.oci import MANIFEST_TYPES, Descriptor, Index, Manifest, parse_manifest
 from crfs_dav.readers import BytesReader
@@ -37,7 +38,7 @@ def images(registry: DemoRegistry) -> list[Manifest]:
 
 def contents(registry: DemoRegistry, layer: Descriptor) -> dict[str, bytes]:
     blob = fetch(f"{registry.url}/v2/{REPOSITORY}/blobs/{layer.digest}").body
-    archive = open_archive(BytesReader(blob), layer, MemoryStore(1 << 26))
+    archive = open_archive(BytesReader(blob), layer, Means(MemoryStore(1 << 26)))
     assert archive is not None
     files = [(position, entry) for position, entry in enumerate(archive.entries) if entry.size]
     return {entry.name: archive.open(position).read_at(0, entry.size) for position, entry in files}

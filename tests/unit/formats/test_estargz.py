@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import Footer, parse_footer
 from crfs_dav.formats.limits import Limits
@@ -102,7 +103,7 @@ def test_any_bytes_as_a_footer_are_a_footer_or_none(tail: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_blobs_of_anything_are_no_archive(data: bytes) -> None:
-    assert open_archive(BytesReader(data), descriptor_of(data), DictStore()) is None
+    assert open_archive(BytesReader(data), descriptor_of(data), Means(DictStore())) is None
 
 
 @TEMPLATES
@@ -111,7 +112,7 @@ def test_any_bytes_before_a_footer_give_none_or_corrupt(template: str, data: byt
     blob = data + footer(len(data) // 2, template)
 
     try:
-        assert open_archive(BytesReader(blob), descriptor_of(blob), DictStore()) is None
+        assert open_archive(BytesReader(blob), descriptor_of(blob), Means(DictStore())) is None
     except CrfsError as error:
         assert isinstance(error, Corrupt)
 
@@ -128,14 +129,14 @@ def test_any_bytes_as_a_toc_give_an_archive_or_corrupt(document: bytes) -> None:
 def test_trap_23_a_toc_offset_outside_the_blob_is_no_stargz(offset: int) -> None:
     blob = gzip.compress(b"just gzip") + footer(offset)
 
-    assert open_archive(BytesReader(blob), descriptor_of(blob), DictStore()) is None
+    assert open_archive(BytesReader(blob), descriptor_of(blob), Means(DictStore())) is None
 
 
 def test_trap_23_a_toc_offset_inside_the_footer_is_no_stargz() -> None:
     data = gzip.compress(b"just gzip")
     blob = data + footer(len(data))
 
-    assert open_archive(BytesReader(blob), descriptor_of(blob), DictStore()) is None
+    assert open_archive(BytesReader(blob), descriptor_of(blob), Means(DictStore())) is None
 
 
 def test_trap_26_media_types_decide_nothing() -> None:
@@ -143,7 +144,7 @@ def test_trap_26_media_types_decide_nothing() -> None:
     descriptor = descriptor_of(blob)
     odd = type(descriptor)("application/octet-stream", descriptor.digest, descriptor.size)
 
-    assert open_archive(BytesReader(blob), odd, DictStore()) is not None
+    assert open_archive(BytesReader(blob), odd, Means(DictStore())) is not None
 
 
 @TEMPLATES

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import Limits
 from crfs_dav.readers import BytesReader
@@ -551,7 +552,7 @@ def test_whatever_byte_is_broken_no_wrong_byte_leaves(data: st.DataObject) -> No
     descriptor = descriptor_of(blob, toc_digest)
 
     with suppress(CrfsError):
-        archive = open_archive(BytesReader(bytes(broken)), descriptor, DictStore())
+        archive = open_archive(BytesReader(bytes(broken)), descriptor, Means(DictStore()))
         if archive is not None:
             for position, expected in enumerate(contents, 1):
                 with suppress(CrfsError):

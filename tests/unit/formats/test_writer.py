@@ -16,6 +16,7 @@ import pytest
 
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.errors import Corrupt
+from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import HIDDEN
 from crfs_dav.formats.gzipwrite import gzip_member
@@ -59,7 +60,9 @@ def inflated_from(blob: bytes, offset: int) -> bytes:
 def test_our_reader_reads_what_was_written(tar: bytes) -> None:
     blob, written = write(tar)
     notes = {TOC_DIGEST_ANNOTATION: str(written.toc_digest)}
-    archive = open_archive(BytesReader(blob), Descriptor("", written.digest, written.size, notes), MemoryStore(1 << 26))
+    archive = open_archive(
+        BytesReader(blob), Descriptor("", written.digest, written.size, notes), Means(MemoryStore(1 << 26))
+    )
     assert archive is not None
     with tarfile.open(fileobj=io.BytesIO(tar)) as source:
         members = source.getmembers()

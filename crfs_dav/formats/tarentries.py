@@ -1,0 +1,169 @@
+"""A tar read from its start to its end, as columns; and the archive that these and the tar's bytes make."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from crfs_dav.archive import Entry, Kind, Outline
+from crfs_dav.errors import Corrupt
+from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, ChunkRow, Columns, EntryList, Row
+from crfs_dav.formats.limits import MIB, Limits
+from crfs_dav.formats.tarstream import TarHeader, TarStream
+from crfs_dav.readers import BytesReader, ReaderAt, Section
+
+_BATCH = 1024  # entries
+_MIN_MTIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+_MAX_MTIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+
+
+class PieceStream(io.RawIOBase):
+    """Pieces of bytes as a file to read from its start to its end; knows how far it was read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._piece = memoryview(b"")
+        self.offset = 0
+
+    def readable(self) -> bool:
+        """True: that is all it does."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, fewer only at the end."""
+        found: list[memoryview] = []
+        missing = size
+        while missing:
+            if not self._piece:
+                self._piece = memoryview(next(self._pieces, b""))
+                if not self._piece:
+                    break
+            found.append(self._piece[:missing])
+            self._piece = self._piece[missing:]
+            missing -= len(found[-1])
+        self.offset += size - missing
+        return b"".join(found)
+
+    def drain(self) -> None:
+        """Read to the end."""
+        while self.read(MIB):
+            pass
+
+
+def scan_tar(stream: PieceStream, limits: Limits) -> Columns:
+    """Entries of the tar in `stream`, each file's digest, and where in the tar its content lies; raises Corrupt.
+
+    What a TOC would leave out for its name is left out here too; a tar of more than is allowed raises Corrupt.
+    """
+    scan = _Scan(stream, limits)
+    while (header := scan.tar.next()) is not None:
+        scan.add(header)
+    return scan.finish()
+
+
+class _Scan:
+    def __init__(self, stream: PieceStream, limits: Limits) -> None:
+        self.tar = TarStream(stream)  # type: ignore[arg-type]  # reads, and that is all it is asked
+        self._stream = stream
+        self._limits = limits
+        self._columns = Columns()
+        self._rows: list[Row] = []
+        self._chunks: list[ChunkRow] = []
+        self._chunk_count = 0
+
+    def add(self, header: TarHeader) -> None:
+        start = self._stream.offset
+        content = self._read_content(header.size)
+        name = header.name.encode("utf-8", "surrogateescape")
+        link = header.link_name.encode("utf-8", "surrogateescape")
+        if self._is_unfit(name, link):
+            return
+        digest = self._columns.add_digest(content) if header.kind is Kind.REG else NO_DIGEST
+        is_link = header.kind in (Kind.SYMLINK, Kind.HARDLINK)
+        self._rows.append(self._row(header, name + b"\0" + link if is_link and link else name, digest))
+        if header.size:
+            self._chunks.append(ChunkRow(start, 0, 0, header.size, digest))
+            self._chunk_count += 1
+        if len(self._rows) == _BATCH:
+            self._flush()
+
+    def finish(self) -> Columns:
+        self._flush()
+        self._columns.finish(self._stream.offset)
+        return self._columns
+
+    def _read_content(self, size: int) -> bytes:
+        content = hashlib.sha256()
+        while size:
+            part = self.tar.read(min(size, MIB))
+            content.update(part)
+            size -= len(part)
+        return content.digest()
+
+    def _is_unfit(self, name: bytes, link: bytes) -> bool:
+        limits = self._limits
+        components = name.split(b"/")
+        longest = max(map(len, components))
+        too_long = len(name) > limits.name or len(link) > limits.name or longest > limits.component
+        return not name or too_long or len(components) > limits.depth
+
+    def _row(self, header: TarHeader, text: bytes, digest: int) -> Row:
+        mtime = header.mtime * 1_000_000 // 1
+        xattrs = {key: value for key, value in header.xattrs.items() if not key.startswith("trusted.overlay.")}
+        size = sum(len(key) + len(value) for key, value in xattrs.items())
+        return Row(
+            text=text,
+            kind=KINDS.index(header.kind),
+            size=header.size,
+            mode=header.mode,
+            uid=header.uid & 0xFFFF_FFFF,
+            gid=header.gid & 0xFFFF_FFFF,
+            user=self._columns.add_name(header.user_name[:255]),
+            group=self._columns.add_name(header.group_name[:255]),
+            mtime=min(max(mtime, _MIN_MTIME), _MAX_MTIME),
+            digest=digest,
+            xattrs=self._columns.add_xattrs(xattrs) if xattrs and size <= self._limits.xattrs else 0,
+            first_chunk=self._chunk_count,
+        )
+
+    def _flush(self) -> None:
+        columns, limits = self._columns, self._limits
+        columns.extend(self._rows)
+        columns.extend_chunks(self._chunks)
+        self._rows, self._chunks = [], []
+        if len(columns) > limits.entries:
+            raise Corrupt(f"tar: more than {limits.entries} entries; expected fewer")
+        if columns.text_size > limits.text_in_all or columns.xattrs_size > limits.xattrs_in_all:
+            raise Corrupt(f"tar: {columns.text_size} bytes of names; expected fewer, and fewer of xattrs")
+
+
+class TarArchive:
+    """Entries of a tar, from its columns, and contents, from its bytes. Immutable, for any thread."""
+
+    def __init__(self, columns: Columns, content: ReaderAt) -> None:
+        self._columns = columns
+        self._content = content
+        self._entries = EntryList(columns)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Entries in archive order, each made when asked for."""
+        return self._entries
+
+    def outline(self) -> Iterator[Outline]:
+        """Name, kind and link name of each entry, in the order of `entries`."""
+        return self._columns.outline()
+
+    def open(self, position: int) -> ReaderAt:
+        """Content of the reg at `position`, a part of the tar's; raises Corrupt for what is no reg."""
+        position = range(len(self._columns))[position]
+        if self._columns.kind(position) is not Kind.REG:
+            raise Corrupt(f"kind: {self._columns.kind(position).value}; expected reg")
+        rows = self._columns.chunk_rows(position)
+        if not rows:
+            return BytesReader(b"")
+        chunk = self._columns.chunk_row(rows[0])
+        return Section(self._content, chunk.offset, chunk.size)

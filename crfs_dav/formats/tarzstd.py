@@ -1,0 +1,180 @@
+"""tar+zstd: read through once, from its start to its end; then files are read frame by frame.
+
+zstd has no way to begin within a frame. A blob of many small frames (pzstd, the seekable format) is read by ranges,
+one frame at a time, once it is known where they lie. What `zstd`, Docker and Podman write is one frame: its content
+goes into a spool on disk, and is read there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crfs_dav.archive import Archive
+from crfs_dav.errors import Corrupt, Unavailable
+from crfs_dav.formats.candidate import Candidate
+from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
+from crfs_dav.formats.columns import Columns
+from crfs_dav.formats.gzipmember import cut
+from crfs_dav.formats.limits import MIB
+from crfs_dav.formats.spool import Spool, Spools
+from crfs_dav.formats.tarentries import PieceStream, TarArchive, scan_tar
+from crfs_dav.formats.zstdchunked import ZSTD
+from crfs_dav.formats.zstdframe import MAGIC, Frame, FrameDecoder, is_skippable
+from crfs_dav.names import Digest
+from crfs_dav.readers import ReaderAt
+
+_READ_SIZE = 4 * MIB
+_FRAME_LIMIT = 16 * MIB  # bytes of content; larger frames are too dear to read for one file
+_FRAMES_LIMIT = 1_000_000
+_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one pass over a blob found; `frames` is None where they are too large to be read one by one."""
+
+    columns: Columns
+    content_size: int
+    frames: list[Chunk] | None
+
+
+def open_tarzstd(candidate: Candidate) -> Archive | None:
+    """The archive in the blob; None for what is not zstd. Raises Corrupt for zstd that holds no tar.
+
+    Raises Unavailable while the pass over the blob goes on.
+    """
+    spools = candidate.means.spools
+    if spools is None or (not candidate.head.startswith(MAGIC) and not is_skippable(candidate.head)):
+        return None
+    scan = _scanned(candidate, spools)
+    return TarArchive(scan.columns, _Content(candidate, spools, scan))
+
+
+def _scanned(candidate: Candidate, spools: Spools) -> Scan:
+    key = str(candidate.descriptor.digest)
+    scan = spools.run(key, lambda: _scan(candidate, spools))
+    assert isinstance(scan, Scan)
+    return scan
+
+
+def _scan(candidate: Candidate, spools: Spools) -> Scan:
+    key = str(candidate.descriptor.digest)
+    passage = _Passage(candidate, spools.create())
+    stream = PieceStream(passage.pieces())
+    try:
+        columns = scan_tar(stream, candidate.limits)
+        stream.drain()
+    except Corrupt as error:
+        raise Corrupt(f"layer {key}: {error}") from None
+    frames = passage.frames()
+    if frames is None:
+        spools.keep(key, passage.spooled())
+    return Scan(columns, stream.offset, frames)
+
+
+class _Passage:
+    """One reading of a blob from its start to its end, its digest checked."""
+
+    def __init__(self, candidate: Candidate, spool: Spool) -> None:
+        self._candidate = candidate
+        self._spool = spool
+        self._spool_error: Unavailable | OSError | None = None
+        self._chunks: list[Chunk] = []
+        self._are_small = True
+
+    def frames(self) -> list[Chunk] | None:
+        """The blob's frames, where each can be read by itself."""
+        return self._chunks if self._are_small and len(self._chunks) > 1 else None
+
+    def spooled(self) -> Spool:
+        """The content; raises what kept it from being written."""
+        if self._spool_error is not None:
+            raise self._spool_error
+        self._spool.finish()
+        return self._spool
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content; raises Corrupt."""
+        decoder = FrameDecoder()
+        content = hashlib.sha256()
+        size, limit = 0, self._candidate.limits.content
+        frame = decoder.last
+        for data in self._compressed():
+            for piece in decoder.feed(data):
+                if decoder.last != frame:  # the piece is the first of another frame
+                    self._add_frame(frame, decoder.last, content.digest())
+                    frame, content = decoder.last, hashlib.sha256()
+                content.update(piece)
+                size += len(piece)
+                if size > limit:
+                    raise Corrupt(f"tar: more than {limit} bytes; expected fewer")
+                self._are_small = self._are_small and size - frame.content <= _FRAME_LIMIT
+                self._write(piece)
+                yield piece
+        decoder.finish()
+        self._add_frame(frame, decoder.last, content.digest())
+
+    def _compressed(self) -> Iterator[memoryview]:
+        blob, digest = self._candidate.blob, self._candidate.descriptor.digest
+        found = hashlib.new(digest.algorithm)
+        for offset in range(0, blob.size, _READ_SIZE):
+            data = blob.read_at(offset, _READ_SIZE)
+            found.update(data)
+            yield from cut(data)
+        if found.hexdigest() != digest.hex:
+            raise Corrupt(f"blob: {digest.algorithm}:{found.hexdigest()}; expected {digest}")
+
+    def _add_frame(self, start: Frame, end: Frame, content: bytes) -> None:
+        if end.content == start.content:
+            return
+        if len(self._chunks) == _FRAMES_LIMIT:
+            self._are_small = False
+        if not self._are_small:
+            return
+        digest = Digest("sha256", content.hex())
+        size = end.content - start.content
+        self._chunks.append(Chunk(start.content, size, start.compressed, end.compressed, digests=(digest,)))
+
+    def _write(self, piece: bytes) -> None:
+        """Into the spool; where that fails, the pass goes on: it may find that no spool is needed."""
+        if self._spool_error is None:
+            try:
+                self._spool.write(piece)
+            except (Unavailable, OSError) as error:
+                self._spool_error = error
+
+
+class _Content:
+    """The tar's bytes: a `ReaderAt` over the blob's frames, or over a spool, filled again where it had to go."""
+
+    def __init__(self, candidate: Candidate, spools: Spools, scan: Scan) -> None:
+        self._candidate = candidate
+        self._spools = spools
+        self._scan = scan
+        self._file = None if scan.frames is None else self._chunked(candidate.blob, scan.frames)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the tar."""
+        return self._scan.content_size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes `[offset, offset+size)`, verified, fewer only at the end; raises Corrupt, Unavailable."""
+        return (self._file or self._spooled()).read_at(offset, size)
+
+    def _spooled(self) -> ChunkedFile:
+        key = str(self._candidate.descriptor.digest)
+        spool = self._spools.find(key)
+        if spool is None:
+            _scanned(self._candidate, self._spools)
+            spool = self._spools.find(key)
+        if spool is None:
+            raise Unavailable(f"layer {key}: no room for its spool; expected some", retry_after_seconds=_RETRY_SECONDS)
+        return self._chunked(spool, spool.chunks)
+
+    def _chunked(self, frames: ReaderAt, chunks: list[Chunk]) -> ChunkedFile:
+        digest = self._candidate.descriptor.digest
+        loader = ChunkLoader(frames, digest, self._candidate.means.chunks, ZSTD)
+        return ChunkedFile("tar", self._scan.content_size, chunks, loader)
