@@ -53,8 +53,8 @@ These layers cannot be read file by file:
 
 {layers}
 
-crfs-dav reads stargz and eStargz layers, which hold a table of contents that says where each
-file lies. Convert the image once, for example with
+crfs-dav reads stargz, eStargz and zstd:chunked layers, which hold a table of contents that says
+where each file lies, and tar+zstd layers, which it reads through once. Convert the image once, for example with
 
   ctr-remote image convert --estargz --oci SOURCE DESTINATION
 
