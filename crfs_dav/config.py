@@ -48,6 +48,7 @@ class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     range_bytes: Size = 32 << 20
     chunk_bytes: Size = 96 << 20
     spool_bytes: Size = 4 << 30
+    index_bytes: Size = 1 << 30
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
