@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from wsgiref.types import WSGIApplication
 
 from crfs_dav.cache.disk import DiskStore
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.tiered import TieredStore
 from crfs_dav.config import Config, is_loopback, password_of
 from crfs_dav.dav.application import create_dav_app
 from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.spool import Spools
 from crfs_dav.images.catalog import Catalog
 from crfs_dav.images.store import ImageStore
@@ -38,7 +40,9 @@ class App:
 def create_app(config: Config) -> App:
     """Everything that `config` describes, built and connected; asks no registry. Raises BadConfig."""
     client = open_client(_registry_settings(config))
-    store = ImageStore(client, _range_store(config), Means(MemoryStore(config.cache.chunk_bytes), _spools(config)))
+    chunks = MemoryStore(config.cache.chunk_bytes)
+    means = Means(chunks, _spools(config), columns=_column_store(config))
+    store = ImageStore(client, _range_store(config), means)
     named = config.named_registries()
     catalog = Catalog(
         client,
@@ -77,6 +81,12 @@ def _spools(config: Config) -> Spools | None:
     if config.cache.spool_bytes == 0:
         return None
     return Spools(config.cache_directory() / "spool", config.cache.spool_bytes)
+
+
+def _column_store(config: Config) -> ColumnStore:
+    if config.cache.index_bytes == 0:
+        return ColumnStore(NoFiles())
+    return ColumnStore(MappedFiles(config.cache_directory() / "indexes", config.cache.index_bytes))
 
 
 def _registry_settings(config: Config) -> RegistrySettings:

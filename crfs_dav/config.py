@@ -49,6 +49,7 @@ class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     chunk_bytes: Size = 96 << 20
     listing_bytes: Size = 16 << 20
     spool_bytes: Size = 4 << 30
+    index_bytes: Size = 1 << 30
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

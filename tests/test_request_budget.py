@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -164,3 +165,14 @@ def test_probes_of_systems_above_an_image_ask_nobody(registry: DemoRegistry, lev
             assert crfs.status(f"/{view}/{level.format(host=registry.host)}{probe}") == 404
 
     assert asked(registry) == []
+
+
+def test_a_restarted_server_opens_layers_from_their_kept_columns(registry: DemoRegistry, tmp_path: Path) -> None:
+    for _ in range(2):
+        registry.clear_requests()
+        with site(registry, tmp_path) as crfs:
+            crfs.names(f"/layers/{registry.host}/my/ubuntu/18.04/0/")
+        for folder in tmp_path.glob("sha256-*"):
+            shutil.rmtree(folder)  # the ranges of the blob
+
+    assert "GET my/ubuntu/blobs/sha256 *" not in asked(registry)

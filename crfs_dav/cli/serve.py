@@ -82,7 +82,8 @@ def _demo_settings() -> Iterator[dict[str, Any]]:
 
     with DemoRegistry() as registry:
         build_sample(registry)
-        yield {"registries": {registry.host: {"scheme": "http"}}, "cache": {"disk_bytes": 0, "spool_bytes": 0}}
+        nothing_kept = {"disk_bytes": 0, "spool_bytes": 0, "index_bytes": 0}
+        yield {"registries": {registry.host: {"scheme": "http"}}, "cache": nothing_kept}
 
 
 def _welcome(host: str, port: int, *, demo: bool) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
 from crfs_dav.formats.spool import Spools
 from crfs_dav.oci import Descriptor
@@ -12,17 +13,21 @@ from crfs_dav.readers import ByteStore, ReaderAt
 HEAD_SIZE = 512  # bytes; hold a tar header
 TAIL_SIZE = MIB  # bytes; holds footer and TOC of about 20,000 entries
 
+NOT_KEPT = ColumnStore(NoFiles())
+
 
 @dataclass(frozen=True, slots=True)
 class Means:
     """What opening and reading archives may use and cost.
 
-    Decoded chunks are kept in `chunks`; without `spools`, nothing that needs a spool is opened.
+    Decoded chunks are kept in `chunks`, what a TOC says in `columns`. Without `spools`, nothing that needs a spool is
+    opened.
     """
 
     chunks: ByteStore
     spools: Spools | None = None
     limits: Limits = DEFAULT_LIMITS
+    columns: ColumnStore = NOT_KEPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,30 @@ NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
 _NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
+COLUMN_TYPES: Mapping[str, str] = {  # struct's letters, of the columns that `parts` names
+    "text": "B",
+    "text_ends": "I",
+    "kinds": "B",
+    "modes": "H",
+    "uids": "I",
+    "gids": "I",
+    "users": "H",
+    "groups": "H",
+    "mtimes": "q",
+    "sizes": "q",
+    "entry_digests": "I",
+    "xattrs": "I",
+    "first_chunks": "I",
+    "offsets": "q",
+    "inner_offsets": "q",
+    "file_offsets": "q",
+    "chunk_sizes": "q",
+    "chunk_digests": "I",
+    "digests": "B",
+    "packed_xattrs": "B",
+    "packed_ends": "I",
+    "boundaries": "q",
+}
 _REG = KINDS.index(Kind.REG)
 _LINKS = (Kind.SYMLINK, Kind.HARDLINK)
 
@@ -192,6 +216,25 @@ class Columns:
 
     # Reading
 
+    @property
+    def parts(self) -> Mapping[str, memoryview]:
+        """The columns after `finish`, by name, each of its type in COLUMN_TYPES."""
+        return {name: memoryview(getattr(self, f"_{name}")) for name in COLUMN_TYPES}
+
+    @property
+    def owner_names(self) -> Sequence[str]:
+        """Names of users and groups, by position."""
+        return self._names
+
+    @classmethod
+    def of_parts(cls, parts: Mapping[str, memoryview], owner_names: Sequence[str]) -> Columns:
+        """Finished columns over memory that stays as it is: what `parts` and `owner_names` were."""
+        columns = cls()
+        for name in COLUMN_TYPES:
+            setattr(columns, f"_{name}", parts[name])
+        columns._names = list(owner_names)
+        return columns
+
     def text(self, position: int) -> bytes:
         """Name of an entry, with NUL and link name where it has one."""
         start = self._text_ends[position - 1] if position else 0
@@ -267,7 +310,7 @@ class Columns:
         """Name, kind and link name of each entry, straight off the columns."""
         start = 0
         for end, kind in zip(self._text_ends, self._kinds, strict=True):
-            name, _, link_name = self._text[start:end].decode("utf-8", "surrogateescape").partition("\0")
+            name, _, link_name = bytes(self._text[start:end]).decode("utf-8", "surrogateescape").partition("\0")
             yield Outline(name, KINDS[kind], link_name)
             start = end
 

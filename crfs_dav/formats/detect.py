@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from crfs_dav.archive import Archive
 from crfs_dav.formats.candidate import Candidate, Means, read_candidate
-from crfs_dav.formats.estargz import open_estargz
+from crfs_dav.formats.estargz import open_estargz, open_kept_estargz
 from crfs_dav.formats.tarzstd import open_tarzstd
 from crfs_dav.formats.zstdchunked import open_zstdchunked
 from crfs_dav.oci import Descriptor
@@ -26,6 +26,9 @@ def open_archive(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archiv
 
     Raises Unavailable where the blob has to be read through once, and that is not done yet.
     """
+    kept = open_kept_estargz(blob, descriptor, means)
+    if kept is not None:
+        return kept
     candidate = read_candidate(blob, descriptor, means)
     for open_format in FORMATS:
         archive = open_format(candidate)

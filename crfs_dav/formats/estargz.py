@@ -30,14 +30,16 @@ from itertools import chain
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.candidate import Candidate
+from crfs_dav.formats.candidate import Candidate, Means
 from crfs_dav.formats.chunks import ChunkLoader
+from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import cut, inflate
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
 from crfs_dav.formats.tocarchive import TocArchive
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
+from crfs_dav.readers import ReaderAt
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ HIDDEN = frozenset({TOC_NAME, ".prefetch.landmark", ".no.prefetch.landmark"})
 FOOTER_SIZE = 51
 LEGACY_FOOTER_SIZE = 47
 _TAR_BLOCK = 512
+_TOC_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 _OFFSET_AND_END = rb"([0-9a-fA-F]{16})STARGZ\x01\x00\x00\xff\xff\x00{8}"
 _EXTERNAL_TOC_FOOTER_END = b"STARGZEXTERNALTOC\x01\x00\x00\xff\xff" + bytes(8)  # the TOC is another image's layer
@@ -92,7 +95,25 @@ def open_estargz(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, limits=limits)
+    what = _what(descriptor)
+    if what is not None:  # the TOC has passed its digest
+        candidate.means.columns.save(descriptor.digest, what, ColumnsFile(toc.columns))
     return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks), limits=limits)
+
+
+def open_kept_estargz(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:
+    """The archive in the blob, without a read of it, where `means.columns` has what its TOC says; else None."""
+    what = _what(descriptor)
+    kept = None if what is None else means.columns.load(descriptor.digest, what)
+    if kept is None:
+        return None
+    return TocArchive(kept.columns, ChunkLoader(blob, descriptor.digest, means.chunks), limits=means.limits)
+
+
+def _what(descriptor: Descriptor) -> str | None:
+    """What the columns of this layer are kept as; None where nobody promised the TOC's digest: anyone may write one."""
+    digest = descriptor.annotations.get(TOC_DIGEST_ANNOTATION, "")
+    return f"estargz-1.{digest.removeprefix('sha256:')}" if _TOC_DIGEST.fullmatch(digest) else None
 
 
 def _check_not_promised(tail: bytes, descriptor: Descriptor) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from crfs_dav.archive import Archive, Entry, Kind
+from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
+from tests.support.archives import Member, tar_of
 from tests.support.memory_archive import MemoryArchive
 from tests.support.stargz import STARGZ_FOOTER, Crafter, Toc, go_json, open_blob
+from tests.support.zstdchunked import frame, open_zstd
 
 BIG = bytes(range(256)) * 100
 MTIME = datetime(2017, 7, 14, 2, 40, tzinfo=UTC)
@@ -49,10 +54,23 @@ def compact() -> Archive:
     return open_blob(crafter.build(document=go_json(crafter.entries).replace(b"\n", b"").replace(b"\t", b"")))
 
 
+_TYPES = {Kind.DIR: b"5", Kind.REG: b"0", Kind.SYMLINK: b"2", Kind.HARDLINK: b"1", Kind.CHAR: b"3", Kind.BLOCK: b"4"}
+
+
+def tar_zstd() -> Archive:
+    members = [
+        Member(entry.name, _TYPES.get(entry.kind, b"6"), data, entry.link_name, entry.mode, entry.uid, entry.gid)
+        for entry, data in ITEMS
+    ]
+    with TemporaryDirectory() as directory:
+        return open_zstd(frame(tar_of(*members)), spools=Spools(Path(directory), 1 << 20))
+
+
 ARCHIVES: dict[str, Callable[[], Archive]] = {
     "memory": lambda: MemoryArchive(ITEMS),
     "eStargz": lambda: open_blob(crafted(Crafter()).build()),
     "eStargz, compact JSON": compact,
+    "tar+zstd": tar_zstd,
     "stargz": lambda: open_blob(crafted(Crafter(footer=STARGZ_FOOTER, digests=False)).build()),
 }
 

@@ -6,18 +6,23 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.demo.registry import DemoRegistry
+from crfs_dav.formats.spool import Spools
 from crfs_dav.names import Repository, digest_of, parse_registry
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import BytesReader, ReaderAt, ReaderIO, Section
 from crfs_dav.registry.connect import open_client
+from tests.support.archives import dir_, file, tar_of
 from tests.support.recording import DictStore, NoStore
 from tests.support.stargz import STARGZ_FOOTER, Crafter, open_blob
+from tests.support.zstdchunked import ZstdCrafter, frame, open_zstd
 
 CONTENT = random.Random(7).randbytes(50_000) + bytes(3000) + b"the end"
 
@@ -36,6 +41,19 @@ def shared_member() -> ReaderAt:
     return open_blob(Crafter().file("e", b"before").inner_file("f", CONTENT).build()).open(1)
 
 
+def zstd_chunked() -> ReaderAt:
+    chunks = [CONTENT[:20_000], CONTENT[20_000:50_000], CONTENT[50_000:53_000], CONTENT[53_000:]]
+    return open_zstd(*ZstdCrafter().file("f", *chunks, holes=(2,)).build()).open(0)
+
+
+@contextmanager
+def tar_zstd(frame_size: int) -> Iterator[ReaderAt]:
+    tar = tar_of(dir_("d/"), file("f", CONTENT), file("g", b"after"))
+    blob = b"".join(frame(tar[start : start + frame_size]) for start in range(0, len(tar), frame_size))
+    with TemporaryDirectory() as directory:
+        yield open_zstd(blob, spools=Spools(Path(directory), 1 << 20)).open(1)
+
+
 @contextmanager
 def registry_blob() -> Iterator[ReaderAt]:
     with DemoRegistry() as registry, open_client() as client:
@@ -52,6 +70,9 @@ READERS: dict[str, Callable[[], ReaderAt | AbstractContextManager[ReaderAt]]] = 
     "ChunkedFile of stargz": lambda: chunked(legacy=True),
     "ChunkedFile of one chunk": one_chunk,
     "ChunkedFile in a shared member": shared_member,
+    "zstd:chunked": zstd_chunked,
+    "tar+zstd of one frame": lambda: tar_zstd(1 << 30),
+    "tar+zstd of many frames": lambda: tar_zstd(5000),
     "RegistryBlob": registry_blob,
     "CachedReader": lambda: CachedReader(BytesReader(CONTENT), digest_of(CONTENT), MemoryStore(1 << 20)),
     "CachedReader that keeps nothing": lambda: CachedReader(BytesReader(CONTENT), digest_of(CONTENT), NoStore()),

@@ -84,7 +84,7 @@ def _unused(_data: bytes) -> None:
 @contextmanager
 def site(registry: DemoRegistry, cache: Path | None = None, **settings: Any) -> Iterator[Site]:
     """An app that knows `registry`, with its disk cache at `cache` or with none."""
-    where = {"disk_bytes": 0, "spool_bytes": 0} if cache is None else {"directory": str(cache)}
+    where = {"disk_bytes": 0, "spool_bytes": 0, "index_bytes": 0} if cache is None else {"directory": str(cache)}
     values = {"registries": {registry.host: {"scheme": "http"}}, "cache": where, **settings}
     app = create_app(load_config(None, values))
     try:

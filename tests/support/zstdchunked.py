@@ -11,6 +11,15 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from crfs_dav.archive import Archive
+from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.detect import open_archive
+from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
+from crfs_dav.formats.spool import Spools
+from crfs_dav.names import digest_of
+from crfs_dav.oci import Descriptor
+from crfs_dav.readers import BytesReader
+from tests.support.recording import DictStore
 from tests.support.stargz import go_json, padding, sha256, tar_header
 
 if sys.version_info >= (3, 14):
@@ -37,6 +46,20 @@ def footer(offset: int, stored: int, decoded: int, size: Footer = 40) -> bytes:
     if size == 64:
         return skippable(numbers + bytes(24) + b"GNUlInUx")
     return skippable((numbers + b"GnUlInUx").ljust(size, b"\0"))
+
+
+def open_zstd(
+    blob: bytes,
+    annotations: Mapping[str, str] | None = None,
+    *,
+    spools: Spools | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Archive:
+    """The archive in a blob that must be one."""
+    descriptor = Descriptor("", digest_of(blob), len(blob), annotations or {})
+    archive = open_archive(BytesReader(blob), descriptor, Means(DictStore(), spools, limits))
+    assert archive is not None
+    return archive
 
 
 class ZstdCrafter:

@@ -1,0 +1,107 @@
+"""Files that are used where they lie: mapped into memory, and so shared by all processes through the page cache.
+
+One file a key, `<algorithm>-<hex>/<rest>`, written under another name and renamed, and never changed after that. What
+is in a file is its reader's to check. For any thread; any number of processes share the folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from crfs_dav.cache.eviction import Eviction, stored_size
+
+_KEY = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]{64,128})/([a-z0-9][a-z0-9.-]{0,199})")
+_TOUCH_SECONDS = 60.0  # how exactly the least recently used is known
+
+_log = logging.getLogger(__name__)
+
+
+class MappedFiles:
+    """At most `max_bytes` of files in `directory`; a file that is removed stays readable for those who mapped it.
+
+    A disk that is full, read-only or forbidden makes it forget, and is logged once.
+    """
+
+    def __init__(self, directory: Path, max_bytes: int, *, clock: Callable[[], float] = time.time) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._eviction = Eviction(directory, max_bytes, clock=clock)
+        self._complained = threading.Event()
+
+    def get(self, key: str) -> memoryview | None:
+        """The file kept under `key`, unchecked, or None. It costs nothing until it is looked at."""
+        path = self._path(key)
+        if path is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                used = os.fstat(file.fileno()).st_mtime
+            if abs(self._clock() - used) > _TOUCH_SECONDS:
+                os.utime(path, (self._clock(), self._clock()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:  # ValueError: an empty file
+            self._complain(error)
+            return None
+        return memoryview(data)
+
+    def put(self, key: str, pieces: Sequence[bytes | memoryview]) -> None:
+        """Keep `pieces` as one file under `key`, unless it is too large, or the disk does not take it."""
+        path, size = self._path(key), sum(map(len, pieces))
+        if path is None or size > self._max_bytes:
+            return
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._eviction.make_room(stored_size(size))
+            try:
+                _write(path, pieces)
+            except FileNotFoundError:  # another process found the folder empty, and removed it
+                _write(path, pieces)
+        except OSError as error:
+            self._complain(error)
+
+    def discard(self, key: str) -> None:
+        """Forget `key`, if it is known."""
+        path = self._path(key)
+        if path is not None:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                self._complain(error)
+
+    def _path(self, key: str) -> Path | None:
+        match = _KEY.fullmatch(key)
+        return None if match is None else self._directory / f"{match[1]}-{match[2]}" / match[3]
+
+    def _complain(self, error: Exception) -> None:
+        if not self._complained.is_set():
+            self._complained.set()
+            _log.warning("indexes: %s; expected a folder to keep files in, going on without where it fails", error)
+
+
+def _write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb", opener=_open_private) as file:
+            file.writelines(pieces)
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
