@@ -7,7 +7,7 @@ from collections.abc import Callable
 from crfs_dav.archive import Archive
 from crfs_dav.formats.candidate import Candidate, Means, read_candidate
 from crfs_dav.formats.estargz import open_estargz, open_kept_estargz
-from crfs_dav.formats.tarzstd import open_tarzstd
+from crfs_dav.formats.tars import open_tar, open_targz, open_tarzstd
 from crfs_dav.formats.zstdchunked import open_zstdchunked
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ReaderAt
@@ -18,7 +18,7 @@ OpenFormat = Callable[[Candidate], Archive | None]
 The archive; None where the blob is not of this format. Raises Corrupt where it is, but broken.
 """
 
-FORMATS: tuple[OpenFormat, ...] = (open_zstdchunked, open_estargz, open_tarzstd)
+FORMATS: tuple[OpenFormat, ...] = (open_zstdchunked, open_estargz, open_tarzstd, open_targz, open_tar)
 
 
 def open_archive(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:

@@ -19,6 +19,7 @@ except ImportError:  # pragma: no cover - depends on the platform
 else:
     _engine = zlib_ng
 
+MAGIC = b"\x1f\x8b\x08"
 PIECE = 64 << 10  # bytes, of input and of output
 _GZIP_WBITS = 31  # 16 asks for the gzip header and checks the trailer's CRC, 15 is the largest window
 
@@ -55,6 +56,32 @@ def _inflate_piece(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
         data = decoder.unconsumed_tail
         if decoder.eof or not data:  # output still inside the decoder comes with the next input: 8 bytes end a member
             return
+
+
+class MemberDecoder:
+    """Gzip members one after another, and zeros after the last, as tape drives leave them. For one thread, one use."""
+
+    def __init__(self) -> None:
+        self._engine: Any = None  # None between members
+        self._is_first = True
+
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
+        """Content that `data` adds, in pieces of at most 64 KiB; raises Corrupt for bad data and a wrong CRC."""
+        while data:
+            if self._engine is None:
+                data = data if self._is_first else bytes(data).lstrip(b"\0")
+                if not data:
+                    return
+                self._engine, self._is_first = _engine.decompressobj(_GZIP_WBITS), False
+            yield from _inflate_piece(self._engine, data)
+            if not self._engine.eof:
+                return
+            data, self._engine = self._engine.unused_data, None
+
+    def finish(self) -> None:
+        """Nothing; raises Corrupt within a member."""
+        if self._engine is not None or self._is_first:
+            raise Corrupt("gzip member: no end; expected a whole member")
 
 
 def prefix(pieces: Iterator[bytes], size: int) -> bytes:

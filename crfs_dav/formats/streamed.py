@@ -1,15 +1,16 @@
-"""tar+zstd: read through once, from its start to its end; then files are read frame by frame.
+"""Layers that are read through once, from their start to their end; then files are read from what was learnt.
 
-zstd has no way to begin within a frame. A blob of many small frames (pzstd, the seekable format) is read by ranges,
-one frame at a time, once it is known where they lie. What `zstd`, Docker and Podman write is one frame: its content
-goes into a spool on disk, and is read there.
+What was packed in one go (a gzip member, a zstd frame) has no place to begin but its start: its content goes into a
+spool on disk, and is read there. A zstd blob of many small frames (pzstd, the seekable format) is read by ranges, one
+frame at a time, once it is known where they lie.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, Unavailable
@@ -21,7 +22,7 @@ from crfs_dav.formats.limits import MIB
 from crfs_dav.formats.spool import Spool, Spools
 from crfs_dav.formats.tarentries import PieceStream, TarArchive, scan_tar
 from crfs_dav.formats.zstdchunked import ZSTD
-from crfs_dav.formats.zstdframe import MAGIC, Frame, FrameDecoder, is_skippable
+from crfs_dav.formats.zstdframe import Frame
 from crfs_dav.names import Digest
 from crfs_dav.readers import ReaderAt
 
@@ -40,46 +41,71 @@ class Scan:
     frames: list[Chunk] | None
 
 
-def open_tarzstd(candidate: Candidate) -> Archive | None:
-    """The archive in the blob; None for what is not zstd. Raises Corrupt for zstd that holds no tar.
+class Decoder(Protocol):
+    """A blob's content, given out as the blob comes in."""
+
+    last: Frame  # where the frame ended that ended last; never moves where frames are nothing to begin at
+
+    def feed(self, data: memoryview) -> Iterator[bytes]:
+        """Content that `data` adds, in small pieces; raises Corrupt."""
+        ...
+
+    def finish(self) -> None:
+        """Nothing; raises Corrupt where the blob must not end yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """What a pass over a blob needs."""
+
+    candidate: Candidate
+    spools: Spools
+    decoder: Callable[[], Decoder]
+
+    @property
+    def key(self) -> str:
+        return str(self.candidate.descriptor.digest)
+
+    def scanned(self) -> Scan:
+        """What the pass finds; made once for all who ask at the same time."""
+        scan = self.spools.run(self.key, self._scan)
+        assert isinstance(scan, Scan)
+        return scan
+
+    def _scan(self) -> Scan:
+        passage = _Passage(self.candidate, self.spools.create(), self.decoder())
+        stream = PieceStream(passage.pieces())
+        try:
+            columns = scan_tar(stream, self.candidate.limits)
+            stream.drain()
+        except Corrupt as error:
+            raise Corrupt(f"layer {self.key}: {error}") from None
+        frames = passage.frames()
+        if frames is None:
+            self.spools.keep(self.key, passage.spooled())
+        return Scan(columns, stream.offset, frames)
+
+
+def open_streamed(candidate: Candidate, decoder: Callable[[], Decoder]) -> Archive | None:
+    """The archive whose tar `decoder` makes of the blob; None where there are no spools. Raises Corrupt.
 
     Raises Unavailable while the pass over the blob goes on.
     """
-    spools = candidate.means.spools
-    if spools is None or (not candidate.head.startswith(MAGIC) and not is_skippable(candidate.head)):
+    if candidate.means.spools is None:
         return None
-    scan = _scanned(candidate, spools)
-    return TarArchive(scan.columns, _Content(candidate, spools, scan))
-
-
-def _scanned(candidate: Candidate, spools: Spools) -> Scan:
-    key = str(candidate.descriptor.digest)
-    scan = spools.run(key, lambda: _scan(candidate, spools))
-    assert isinstance(scan, Scan)
-    return scan
-
-
-def _scan(candidate: Candidate, spools: Spools) -> Scan:
-    key = str(candidate.descriptor.digest)
-    passage = _Passage(candidate, spools.create())
-    stream = PieceStream(passage.pieces())
-    try:
-        columns = scan_tar(stream, candidate.limits)
-        stream.drain()
-    except Corrupt as error:
-        raise Corrupt(f"layer {key}: {error}") from None
-    frames = passage.frames()
-    if frames is None:
-        spools.keep(key, passage.spooled())
-    return Scan(columns, stream.offset, frames)
+    stream = _Stream(candidate, candidate.means.spools, decoder)
+    scan = stream.scanned()
+    return TarArchive(scan.columns, _Content(stream, scan))
 
 
 class _Passage:
     """One reading of a blob from its start to its end, its digest checked."""
 
-    def __init__(self, candidate: Candidate, spool: Spool) -> None:
+    def __init__(self, candidate: Candidate, spool: Spool, decoder: Decoder) -> None:
         self._candidate = candidate
         self._spool = spool
+        self._decoder = decoder
         self._spool_error: Unavailable | OSError | None = None
         self._chunks: list[Chunk] = []
         self._are_small = True
@@ -97,7 +123,7 @@ class _Passage:
 
     def pieces(self) -> Iterator[bytes]:
         """The content; raises Corrupt."""
-        decoder = FrameDecoder()
+        decoder = self._decoder
         content = hashlib.sha256()
         size, limit = 0, self._candidate.limits.content
         frame = decoder.last
@@ -149,11 +175,10 @@ class _Passage:
 class _Content:
     """The tar's bytes: a `ReaderAt` over the blob's frames, or over a spool, filled again where it had to go."""
 
-    def __init__(self, candidate: Candidate, spools: Spools, scan: Scan) -> None:
-        self._candidate = candidate
-        self._spools = spools
+    def __init__(self, stream: _Stream, scan: Scan) -> None:
+        self._stream = stream
         self._scan = scan
-        self._file = None if scan.frames is None else self._chunked(candidate.blob, scan.frames)
+        self._file = None if scan.frames is None else self._chunked(stream.candidate.blob, scan.frames)
 
     @property
     def size(self) -> int:
@@ -165,16 +190,16 @@ class _Content:
         return (self._file or self._spooled()).read_at(offset, size)
 
     def _spooled(self) -> ChunkedFile:
-        key = str(self._candidate.descriptor.digest)
-        spool = self._spools.find(key)
+        key, spools = self._stream.key, self._stream.spools
+        spool = spools.find(key)
         if spool is None:
-            _scanned(self._candidate, self._spools)
-            spool = self._spools.find(key)
+            self._stream.scanned()
+            spool = spools.find(key)
         if spool is None:
             raise Unavailable(f"layer {key}: no room for its spool; expected some", retry_after_seconds=_RETRY_SECONDS)
         return self._chunked(spool, spool.chunks)
 
     def _chunked(self, frames: ReaderAt, chunks: list[Chunk]) -> ChunkedFile:
-        digest = self._candidate.descriptor.digest
-        loader = ChunkLoader(frames, digest, self._candidate.means.chunks, ZSTD)
+        candidate = self._stream.candidate
+        loader = ChunkLoader(frames, candidate.descriptor.digest, candidate.means.chunks, ZSTD)
         return ChunkedFile("tar", self._scan.content_size, chunks, loader)

@@ -1,0 +1,119 @@
+"""Tars without a TOC, gzipped or not: told by their bytes, read through once, then read from the spool."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crfs_dav.archive import Archive
+from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.detect import open_archive
+from crfs_dav.formats.limits import MIB
+from crfs_dav.formats.spool import Spools
+from crfs_dav.names import digest_of
+from crfs_dav.oci import Descriptor
+from tests.support.archives import dir_, file, link, tar_of
+from tests.support.recording import DictStore, RecordingReader
+
+NOISE = random.Random(3).randbytes(3 * MIB)
+TAR = tar_of(dir_("etc/"), file("etc/passwd", b"root:x"), file("noise", NOISE), link("l", "noise"), file("z", b"end"))
+GZIP = gzip.compress(TAR, 1, mtime=0)
+MEMBERS = b"".join(gzip.compress(TAR[start : start + 100_000], 1, mtime=0) for start in range(0, len(TAR), 100_000))
+BLOBS = {
+    "one member": GZIP,
+    "many members, as pigz -i and bgzip write": MEMBERS,
+    "zeros after the last member": GZIP + bytes(1000),
+    "zeros between members": gzip.compress(TAR[:100_000], 1) + bytes(7) + gzip.compress(TAR[100_000:], 1),
+    "not packed": TAR,
+}
+
+
+@pytest.fixture
+def spools(tmp_path: Path) -> Spools:
+    return Spools(tmp_path / "spool", 64 * MIB)
+
+
+def opened(blob: RecordingReader, spools: Spools | None, digest: str | None = None) -> Archive | None:
+    data = blob.read_at(0, blob.size)
+    descriptor = Descriptor("text/plain", digest_of(data if digest is None else digest.encode()), blob.size)
+    return open_archive(blob, descriptor, Means(DictStore(), spools))
+
+
+def contents(archive: Archive) -> dict[str, bytes]:
+    files = [position for position, entry in enumerate(archive.entries) if entry.size]
+    return {archive.entries[each].name: archive.open(each).read_at(0, 1 << 30) for each in files}
+
+
+@pytest.mark.parametrize("blob", BLOBS.values(), ids=BLOBS)
+def test_files_are_read_whatever_the_media_type_says(blob: bytes, spools: Spools) -> None:
+    archive = opened(RecordingReader(blob), spools)
+
+    assert archive is not None
+    assert [entry.name for entry in archive.entries] == ["etc/", "etc/passwd", "noise", "l", "z"]
+    assert contents(archive) == {"etc/passwd": b"root:x", "noise": NOISE, "z": b"end"}
+    assert archive.entries[2].digest == digest_of(NOISE)
+
+
+@pytest.mark.parametrize("blob", BLOBS.values(), ids=BLOBS)
+def test_after_the_one_pass_nothing_more_is_read_of_the_blob(blob: bytes, spools: Spools) -> None:
+    reader = RecordingReader(blob)
+    archive = opened(reader, spools)
+    assert archive is not None
+    reader.reads.clear()
+    contents(archive)
+
+    assert reader.reads == []
+
+
+@pytest.mark.parametrize("blob", [GZIP, TAR], ids=["gzip", "tar"])
+def test_without_a_spool_it_is_no_archive(blob: bytes) -> None:
+    assert opened(RecordingReader(blob), None) is None
+
+
+@pytest.mark.parametrize("blob", [b"", b"x", b"PK\3\4" + bytes(2000), b"#!/bin/sh\n" * 100])
+def test_what_is_no_tar_by_its_bytes_is_no_archive(blob: bytes, spools: Spools) -> None:
+    assert opened(RecordingReader(blob), spools) is None
+
+
+@pytest.mark.parametrize(
+    ("blob", "message"),
+    [
+        (GZIP[:-100], "no end; expected a whole member"),
+        (GZIP[:-8] + bytes(8), "gzip member: .*CRC"),
+        (GZIP + b"trash", "gzip member: "),
+        (gzip.compress(TAR[: len(TAR) // 2]), "tar: "),
+        (gzip.compress(b"no tar" * 1000), "tar"),
+        (TAR[: len(TAR) // 2], "tar: "),
+    ],
+    ids=["cut", "checksum", "trash", "tar cut", "no tar", "plain tar cut"],
+)
+def test_broken_layers_are_corrupt(blob: bytes, message: str, spools: Spools) -> None:
+    with pytest.raises(Corrupt, match=message):
+        opened(RecordingReader(blob), spools)
+
+
+@pytest.mark.parametrize("blob", [GZIP, TAR], ids=["gzip", "tar"])
+def test_a_blob_that_is_not_its_digest_is_corrupt(blob: bytes, spools: Spools) -> None:
+    with pytest.raises(Corrupt, match="expected sha256"):
+        opened(RecordingReader(blob), spools, digest="other")
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_broken_bytes_raise_only_our_errors(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    tar = tar_of(file("f", b"content" * 30), file("g", b"g"))
+    broken = bytearray(data.draw(st.sampled_from([tar, gzip.compress(tar, mtime=0)])))
+    for _ in range(data.draw(st.integers(1, 3))):
+        broken[data.draw(st.integers(3, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        archive = opened(RecordingReader(bytes(broken)), Spools(tmp_path_factory.mktemp("spool"), MIB))
+    except CrfsError:
+        return
+    if archive is not None:
+        contents(archive)
