@@ -1,6 +1,7 @@
-"""One gzip member (RFC 1952) made of bytes at hand.
+"""One gzip member (RFC 1952) made of bytes at hand; the work is done outside the GIL, so that threads share it.
 
-zlib-ng 6 writes 69 MB/s a core, zlib 6 26 MB/s, for about as many bytes.
+libdeflate 6 writes 92 MB/s a core in as many bytes as zlib 9, which writes 6.5 MB/s. It takes a member in one piece.
+Where it is not installed (extra `convert`), zlib-ng comes as close in size three levels higher, at 21 MB/s.
 """
 
 from __future__ import annotations
@@ -8,6 +9,11 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
+_libdeflate: Any
+try:
+    import deflate as _libdeflate
+except ImportError:  # pragma: no cover - an extra
+    _libdeflate = None
 try:
     from zlib_ng import zlib_ng
 except ImportError:  # pragma: no cover - depends on the platform
@@ -16,12 +22,25 @@ else:
     _engine = zlib_ng
 
 DEFAULT_LEVEL = 6
+HIGHEST_LEVEL = 12  # libdeflate's
 _HEADER = bytes.fromhex("1f8b08 00 00000000 00 ff")  # no name, no time, system unknown: the same bytes everywhere
 _RAW_WBITS = -15
 
 
-def gzip_member(data: bytes, level: int = DEFAULT_LEVEL) -> bytes:
-    """`data` as one gzip member."""
-    deflate = _engine.compressobj(level, zlib.DEFLATED, _RAW_WBITS)
+def gzip_member(data: bytes | bytearray, level: int = DEFAULT_LEVEL) -> bytes:
+    """`data` as one gzip member; `level` is libdeflate's, 0 (stored) to 12."""
     trailer = zlib.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
-    return b"".join((_HEADER, deflate.compress(data), deflate.flush(), trailer))
+    return b"".join((_HEADER, _deflated(data, level), trailer))
+
+
+def _deflated(data: bytes | bytearray, level: int) -> bytes:
+    if _libdeflate is not None:
+        return bytes(_libdeflate.deflate_compress(data, level))
+    return deflate_without_extra(data, level)
+
+
+def deflate_without_extra(data: bytes | bytearray, level: int) -> bytes:
+    """`data` as a deflate stream, in about the size that libdeflate's `level` gives, by what is always installed."""
+    nearest = min(level + 3, 9) if level and _engine is not zlib else min(level, 9)
+    stream = _engine.compressobj(nearest, zlib.DEFLATED, _RAW_WBITS)
+    return bytes(stream.compress(data) + stream.flush())

@@ -1,4 +1,4 @@
-"""eStargz writer: a tar stream in, an eStargz blob out. For one thread.
+"""eStargz writer: a tar stream in, an eStargz blob out. Called by one thread; compresses in as many as it is told.
 
 Specification: stargz-snapshotter `docs/estargz.md`. Tar headers pass through byte for byte, so the blob decompresses
 to the source's members between a landmark and the TOC.
@@ -10,6 +10,7 @@ to the source's members between a landmark and the TOC.
 
 Three steps, joined by iterators: `_split` reads the tar into members, `compress` packs each of them (the step worth
 threads: it needs nothing but the member), and `_Output` writes them in order, which is when offsets become known.
+At most two members a thread are held, so memory is bounded whatever the layer; the bytes do not depend on the count.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
@@ -47,10 +50,13 @@ class Written:
     size: int  # bytes of the blob
 
 
+Compress = Callable[[bytes], bytes]  # content to a gzip member; called in threads
+
+
 def write_estargz(
-    tar: BinaryIO, out: BinaryIO, *, chunk_size: int = CHUNK_SIZE, compress: Callable[[bytes], bytes] = gzip_member
+    tar: BinaryIO, out: BinaryIO, *, chunk_size: int = CHUNK_SIZE, compress: Compress = gzip_member, threads: int = 1
 ) -> Written:
-    """Digests and size of the blob made of `tar` and written to `out`; the same blob for the same tar.
+    """Digests and size of the blob made of `tar` and written to `out`; the same for the same tar and any `threads`.
 
     Landmarks and a TOC that `tar` has already are left out, and so is all after its end mark. Of duplicate names
     each is kept: readers take the last. Raises Corrupt for what is no tar.
@@ -59,8 +65,9 @@ def write_estargz(
     rows = Rows()
     landmark = TarStream(io.BytesIO(_member_bytes(_LANDMARK, _LANDMARK_CONTENT)))
     members = chain(_split(landmark, rows, chunk_size), _split(_Foreign(tar), rows, chunk_size))
-    for member, compressed in ((member, compress(bytes(member.data))) for member in members):
-        output.add(member, compressed)
+    with ThreadPoolExecutor(threads, thread_name_prefix="compress") as pool:
+        for member, compressed in _in_order(members, compress, pool, ahead=2 * threads):
+            output.add(member, compressed)
     return output.finish(compress)
 
 
@@ -71,6 +78,20 @@ class _Member:
     data: bytearray = field(default_factory=bytearray)
     rows: list[Row] = field(default_factory=list)
     at: Row | None = None
+
+
+def _in_order(
+    members: Iterator[_Member], compress: Compress, pool: ThreadPoolExecutor, *, ahead: int
+) -> Iterator[tuple[_Member, bytes]]:
+    """Each member with its compressed bytes, in the order of `members`; at most `ahead` are under way."""
+    under_way: deque[tuple[_Member, Future[bytes]]] = deque()
+    for member in members:
+        under_way.append((member, pool.submit(compress, bytes(member.data))))
+        if len(under_way) >= ahead:
+            first, result = under_way.popleft()
+            yield first, result.result()
+    for rest, result in under_way:
+        yield rest, result.result()
 
 
 class _Foreign(TarStream):
@@ -111,6 +132,7 @@ def _chunks(tar: TarStream, row: Row, chunk_size: int) -> Iterator[_Member]:
         data = tar.read(chunk_size)
         digest.update(data)
         at = row if offset == 0 else {"name": row["name"], "type": "chunk", "chunkOffset": offset}
+        at["offset"] = 0  # its place among the keys: told later, and sooner or later than the digest
         if offset + chunk_size < row["size"]:
             at["chunkSize"] = chunk_size
         at["chunkDigest"] = f"sha256:{hashlib.sha256(data).hexdigest()}"
@@ -137,7 +159,7 @@ class _Output:
             self._content.update(member.data)
             self._write(compressed)
 
-    def finish(self, compress: Callable[[bytes], bytes]) -> Written:
+    def finish(self, compress: Compress) -> Written:
         """Write the TOC and the footer."""
         toc_offset = self._size
         toc = self._toc.finish()

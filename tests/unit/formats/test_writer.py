@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import threading
 import zlib
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import HIDDEN
-from crfs_dav.formats.gzipwrite import gzip_member
+from crfs_dav.formats.gzipwrite import deflate_without_extra, gzip_member
 from crfs_dav.formats.writer import Written, footer_of, write_estargz
 from crfs_dav.names import digest_of
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
@@ -233,6 +234,59 @@ def test_the_level_of_compression_can_be_chosen() -> None:
     assert stored[1].size > write(LAYERS[0])[1].size
     assert stored[1].diff_id != digest_of(b"")
     assert digest_of(gzip.decompress(stored[0])) == stored[1].diff_id
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+@pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
+def test_any_number_of_threads_gives_the_same_blob(tar: bytes, threads: int) -> None:
+    assert write(tar, chunk_size=CHUNK, threads=threads) == write(tar, chunk_size=CHUNK)
+
+
+def test_members_keep_their_order_where_the_first_takes_longest() -> None:
+    first_may_end = threading.Event()
+
+    def compress(data: bytes) -> bytes:
+        if data.startswith(b"slow"):
+            assert first_may_end.wait(10)
+        if data.startswith(b"fast"):
+            first_may_end.set()
+        return gzip_member(data)
+
+    tar = tar_of(file("a", b"slow"), file("b", b"fast"))
+    assert write(tar, compress=compress, threads=2) == write(tar)
+
+
+def test_few_members_are_held_at_a_time() -> None:
+    class Counting(io.BytesIO):
+        most_ahead = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.most_ahead = max(self.most_ahead, self.tell() - written_content())
+            return super().read(size)
+
+    out = io.BytesIO()
+
+    def written_content() -> int:
+        return len(out.getvalue())
+
+    source = Counting(tar_of(*(file(f"f{number}", bytes(CHUNK)) for number in range(200))))
+    write_estargz(source, out, compress=partial(gzip_member, level=0), threads=2)
+    assert source.most_ahead < 10 * (CHUNK + 1024)
+
+
+def test_what_fails_in_a_thread_fails_the_layer() -> None:
+    def compress(data: bytes) -> bytes:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        write(LAYERS[0], compress=compress, threads=3)
+
+
+@pytest.mark.parametrize("level", [0, 1, 6, 9, 12])
+def test_without_the_extra_members_are_read_the_same(level: int) -> None:
+    data = lines("x", 50_000)
+    assert zlib.decompress(deflate_without_extra(data, level), -15) == data
+    assert gzip.decompress(gzip_member(data, level)) == data
 
 
 @pytest.mark.parametrize("size", [1, 511, 512, 600])
