@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of the command: 0 done, 2 wrong usage, configuration or address; anything else raises."""
     options = _parser().parse_args(arguments)
     try:
-        return int(import_module(f"crfs_dav.cli.{options.command}").run(options))
+        return int(import_module(f"crfs_dav.cli.{options.command.replace('-', '_')}").run(options))
     except CrfsError as error:
         print(f"crfs-dav {options.command}: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -40,6 +40,7 @@ def _parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"crfs-dav {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_serve(commands)
+    _add_mount_help(commands)
     return parser
 
 
@@ -65,3 +66,19 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve.add_argument(
         "-v", "--verbose", action="count", default=0, help="log requests; twice: those to registries too"
     )
+
+
+def _add_mount_help(commands: argparse._SubParsersAction[_Parser]) -> None:
+    mount_help = commands.add_parser(
+        "mount-help",
+        help="say how to mount a running server, or one image of it",
+        description="Print the command that mounts a running server on this system: all of it, or the merged image "
+        "that REFERENCE names.",
+    )
+    mount_help.add_argument(
+        "reference", nargs="?", metavar="REFERENCE", help="image, like 127.0.0.1:5000/my/ubuntu:18.04"
+    )
+    mount_help.add_argument(
+        "--url", default="http://127.0.0.1:8080/", metavar="URL", help="the server's address (default: %(default)s)"
+    )
+    mount_help.add_argument("--all", action="store_true", help="print the commands of all systems")

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from crfs_dav.app import create_app
-from crfs_dav.cli.mounting import mount_lines
 from crfs_dav.config import Config, load_config
+from crfs_dav.mounting import mount_lines
 from crfs_dav.server import Server
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -92,7 +92,7 @@ def _welcome(host: str, port: int, *, demo: bool) -> Iterator[str]:
     yield f"crfs-dav serves {url}" + (" (demo: one sample image, nothing kept on disk)" if demo else "")
     yield ""
     yield "Open it in a browser, or mount it:"
-    yield from (f"  {system:<8} {line}" for system, line in mount_lines(shown, port))
+    yield from (f"  {line.system:<8} {line.command}" for line in mount_lines(url))
     yield ""
     yield "Ctrl-C stops it."
 

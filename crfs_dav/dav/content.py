@@ -1,14 +1,16 @@
-"""GET and HEAD of a file: conditions, single ranges, and a body that is whole or visibly cut (RFC 9110)."""
+"""GET and HEAD of a file: conditions, ranges, and a body that is whole or visibly cut (RFC 9110)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from crfs_dav.dav.conditions import Validators, Verdict, judge, range_applies
 from crfs_dav.dav.dates import http_date, seconds_of
 from crfs_dav.dav.media_types import is_active, media_type
-from crfs_dav.dav.ranges import RangeSpec, Span, parse_range
+from crfs_dav.dav.multipart import PARTS_LIMIT, ByteRanges, coalesced
+from crfs_dav.dav.ranges import Span, parse_range
 from crfs_dav.dav.request import Request
 from crfs_dav.dav.response import Header, Response, started
 from crfs_dav.errors import Corrupt
@@ -20,16 +22,20 @@ _SANDBOX = ("Content-Security-Policy", "sandbox; default-src 'none'; style-src '
 
 
 class _Part(NamedTuple):
-    """What of the file answers a request; `span` is empty where it is nothing."""
+    """What of the file answers a request: one span, empty where it is nothing, or several parts around spans."""
 
     status: str
     headers: list[Header]
-    span: Span
+    span: Span = Span(0, 0)
+    parts: ByteRanges | None = None
 
 
 def get_file(request: Request, name: str, file: File) -> Response:
     """Answer to a GET. The first bytes are read now, so that what stops them becomes a status."""
-    status, headers, span = _choose(request, name, file)
+    status, headers, span, parts = _choose(request, name, file)
+    if parts is not None:
+        pieces = partial(_pieces, file.open())
+        return Response(status, headers, started(parts.body(pieces), count=2))
     if span.start == span.end:
         return Response(status, headers)
     return Response(status, headers, started(_pieces(file.open(), span)))
@@ -37,8 +43,8 @@ def get_file(request: Request, name: str, file: File) -> Response:
 
 def head_file(request: Request, name: str, file: File) -> Response:
     """Answer to a HEAD: that of a GET without `Range` (RFC 9110 section 14.2), and nothing is opened or read."""
-    status, headers, _ = _choose(request, name, file)
-    return Response(status, headers)
+    part = _choose(request, name, file)
+    return Response(part.status, part.headers)
 
 
 def etag_of(file: File) -> str:
@@ -52,27 +58,36 @@ def _choose(request: Request, name: str, file: File) -> _Part:
     validators = [("ETag", current.etag), ("Last-Modified", http_date(current.seconds)), ("Accept-Ranges", "bytes")]
     verdict = judge(request, current)
     if verdict is Verdict.NOT_MODIFIED:
-        return _Part(verdict.value, validators, Span(0, 0))
+        return _Part(verdict.value, validators)
     if verdict is Verdict.FAILED:
-        return _Part(verdict.value, [*validators, ("Content-Length", "0")], Span(0, 0))
-    headers = [*validators, *_type_headers(media_type(name, file))]
-    specs = _asked_ranges(request, current)
-    if len(specs) != 1:  # several at once may be answered by the whole (RFC 9110 section 14.2)
-        return _Part("200 OK", [*headers, ("Content-Length", str(size))], Span(0, size))
-    span = specs[0].span(size)
-    if span is None:
+        return _Part(verdict.value, [*validators, ("Content-Length", "0")])
+    content_type = media_type(name, file)
+    spans = _asked_spans(request, current, size)
+    if spans is None or len(spans) > PARTS_LIMIT:  # many may be answered by the whole (RFC 9110 section 14.2)
+        headers = [*validators, *_type_headers(content_type), ("Content-Length", str(size))]
+        return _Part("200 OK", headers, Span(0, size))
+    if not spans:
         nothing = [("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
-        return _Part("416 Range Not Satisfiable", [*validators, *nothing], Span(0, 0))
-    part = [("Content-Range", span.content_range(size)), ("Content-Length", str(span.end - span.start))]
-    return _Part("206 Partial Content", [*headers, *part], span)
+        return _Part("416 Range Not Satisfiable", [*validators, *nothing])
+    if len(spans) == 1:
+        return _single(validators, content_type, spans[0], size)
+    parts = ByteRanges(spans, size, content_type)
+    length = ("Content-Length", str(parts.content_length))
+    return _Part("206 Partial Content", [*validators, *_type_headers(parts.content_type), length], parts=parts)
 
 
-def _asked_ranges(request: Request, current: Validators) -> list[RangeSpec]:
-    """Ranges that the request asks for and may have; none where the whole is the answer."""
+def _single(validators: Sequence[Header], content_type: str, span: Span, size: int) -> _Part:
+    place = [("Content-Range", span.content_range(size)), ("Content-Length", str(span.end - span.start))]
+    return _Part("206 Partial Content", [*validators, *_type_headers(content_type), *place], span)
+
+
+def _asked_spans(request: Request, current: Validators, size: int) -> list[Span] | None:
+    """Bytes that the request asks for and may have, disjoint; None where the whole is the answer."""
     header = request.header("RANGE") if request.method == "GET" else None
     if header is None or not range_applies(request.header("IF_RANGE"), current):
-        return []
-    return parse_range(header) or []
+        return None
+    specs = parse_range(header)
+    return None if specs is None else coalesced(span for spec in specs if (span := spec.span(size)))
 
 
 def _type_headers(content_type: str) -> list[Header]:

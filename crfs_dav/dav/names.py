@@ -1,4 +1,4 @@
-"""Names on the wire: request paths to names, names to hrefs, and the walk that forgives Unicode forms.
+"""Names on the wire: request paths to names, names to hrefs, and the walk that forgives other spellings.
 
 Names are text with `surrogateescape` for bytes that are not UTF-8; an href is made of the same bytes again, so any
 name survives the round trip. Specifications: RFC 3986 section 2 (percent-encoding), PEP 3333 (`PATH_INFO` is bytes
@@ -8,12 +8,13 @@ read as latin-1), RFC 4918 section 8.3 (hrefs).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from crfs_dav.errors import NotFound
+from crfs_dav.dav.windows import unspell
+from crfs_dav.errors import BadName, NotFound
 from crfs_dav.tree.node import Directory, Node, is_directory
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
@@ -71,32 +72,45 @@ def href_as_asked(target: str, path: str) -> str:
     return asked if same else path
 
 
-def find(root: Directory, names: Sequence[str]) -> Node:
-    """Node called `names` from `root` down; raises NotFound, and what the tree raises."""
+def spellings(name: str) -> Iterator[str]:
+    """What a client may mean by `name`, the likeliest first: the exact name, other Unicode forms, Windows's spelling.
+
+    Finder asks in NFD for what is stored in NFC.
+    """
+    yield name
+    if not name.isascii():
+        yield from (form for form in (normalize("NFC", name), normalize("NFD", name)) if form != name)
+        yield from _meant_by_windows(name)
+
+
+def windows_spellings(name: str) -> Iterator[str]:
+    """The same for a client that was given Windows's spellings in the first place: they go before exact names."""
+    yield from _meant_by_windows(name)
+    yield name
+
+
+def find(root: Directory, names: Sequence[str], spellings: Callable[[str], Iterable[str]] = spellings) -> Node:
+    """Node called `names`, in one of their spellings, from `root` down; raises NotFound, and what the tree raises."""
     node: Node = root
     for name in names:
         if not is_directory(node):
             raise NotFound(f"path: {name[:150]!r} below a file; expected a directory above it")
-        node = _child(node, name)
+        node = _child(node, spellings(name))
     return node
 
 
-def _child(directory: Directory, name: str) -> Node:
-    try:
-        return directory.lookup(name)
-    except NotFound:
-        for spelling in _other_spellings(name):
-            try:
-                return directory.lookup(spelling)
-            except NotFound:
-                continue
-        raise
+def _child(directory: Directory, spellings: Iterable[str]) -> Node:
+    """The child with the first of `spellings` that is there; the error of the first where none is."""
+    missing: NotFound | BadName | None = None
+    for spelling in spellings:
+        try:
+            return directory.lookup(spelling)
+        except (NotFound, BadName) as error:
+            missing = missing or error
+    raise missing or NotFound("path: no spelling; expected one")
 
 
-def _other_spellings(name: str) -> Iterator[str]:
-    """The composed, then the decomposed form, where they differ: Finder asks in NFD for what is stored in NFC."""
-    if name.isascii():
-        return
-    for form in (normalize("NFC", name), normalize("NFD", name)):
-        if form != name:
-            yield form
+def _meant_by_windows(name: str) -> Iterator[str]:
+    meant = None if name.isascii() else unspell(name)
+    if meant is not None:
+        yield meant

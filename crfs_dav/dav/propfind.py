@@ -8,7 +8,9 @@ No element tree and no white space between elements: a listing costs some micros
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
+from crfs_dav.dav.clients import Client
 from crfs_dav.dav.names import quote
 from crfs_dav.dav.properties import PROPERTIES, Property
 from crfs_dav.dav.queries import Mode, Query
@@ -40,6 +42,14 @@ def multistatus(query: Query, path: str, resource: Named, members: Iterable[Name
     yield _MULTISTATUS[1]
 
 
+def fitting(query: Query, client: Client, size_of: Callable[[Query], int]) -> Query:
+    """`query` for `client`: an allprop gets the fullest set of properties whose answer is as small as it has to be."""
+    if query.mode is not Mode.ALLPROP or not client.allprops:
+        return query
+    queries = [replace(query, usual=usual) for usual in client.allprops]
+    return next((each for each in queries[:-1] if size_of(each) <= client.listing_bytes), queries[-1])
+
+
 def infinite_depth_refused() -> Response:
     """403 with the precondition code for a depth that nobody can be served (RFC 4918 section 9.1)."""
     body = f'{_HEAD}<D:error xmlns:D="DAV:"><D:propfind-finite-depth/></D:error>'.encode()
@@ -53,8 +63,12 @@ def _propstats(query: Query) -> Propstats:
     if query.mode is Mode.PROP:
         return _named(query)
     included = [PROPERTIES[name] for name in query.names if name in PROPERTIES]
-    usual = [each for each in PROPERTIES.values() if each.in_allprop and each not in included]
+    usual = [each for each in PROPERTIES.values() if _is_usual(each, query) and each not in included]
     return _all([*usual, *included])
+
+
+def _is_usual(each: Property, query: Query) -> bool:
+    return each.in_allprop if query.usual is None else each.name in query.usual
 
 
 def _all(properties: list[Property]) -> Propstats:

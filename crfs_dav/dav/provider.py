@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from wsgidav.dav_provider import DAVProvider
 
+from crfs_dav.dav.clients import client_of
 from crfs_dav.dav.listings import Listings
 from crfs_dav.dav.names import find, href, href_as_asked, parse_path
-from crfs_dav.dav.propfind import XML_TYPE, infinite_depth_refused, multistatus
-from crfs_dav.dav.queries import BODY_LIMIT, parse_query
+from crfs_dav.dav.propfind import XML_TYPE, fitting, infinite_depth_refused, multistatus
+from crfs_dav.dav.queries import BODY_LIMIT, Query, parse_query
 from crfs_dav.dav.request import Request
 from crfs_dav.dav.resources import Collection, Resource, resource_of
 from crfs_dav.dav.response import CutConnection, Response, listing_response
@@ -80,16 +81,21 @@ class CrfsProvider(DAVProvider):
             raise BadRequest(f"Depth: {depth[:50]!r}; expected 0 or 1")
         query = parse_query(body)
         resource = self._resource(request)
+        client = client_of(request.header("USER_AGENT"))
         path = href_as_asked(request.spelling, href(request.mount, resource.names))
 
         def render() -> Response:
-            members = resource.members() if depth == "1" else ()
-            texts = multistatus(query, path, (resource.name, resource.node), members)
-            return listing_response("207 Multi-Status", texts, XML_TYPE)
+            members = list(client.shown(resource.members())) if depth == "1" else []
+
+            def texts(asked: Query) -> Iterator[str]:
+                return multistatus(asked, path, (resource.name, resource.node), members)
+
+            fitted = fitting(query, client, lambda asked: sum(map(len, texts(asked))))
+            return listing_response("207 Multi-Status", texts(fitted), XML_TYPE)
 
         if depth == "0":
             return render()
-        return self._listings.get(resource.node, f"{path}\n{query}", render)
+        return self._listings.get(resource.node, f"{client.name}\n{path}\n{query}", render)
 
     def _get(self, request: Request) -> Response:
         request.discard_body()
@@ -101,7 +107,8 @@ class CrfsProvider(DAVProvider):
 
     def _resource(self, request: Request) -> Resource | Collection:
         path = request.path()
-        return resource_of(request.environ, path, find(self._root, path.names))
+        client = client_of(request.header("USER_AGENT"))
+        return resource_of(request.environ, path, find(self._root, path.names, client.spellings))
 
 
 def _options(request: Request) -> Response:

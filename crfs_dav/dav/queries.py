@@ -37,10 +37,14 @@ class Mode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed PROPFIND body; `names` are those of `prop` or `include`, each once."""
+    """A parsed PROPFIND body; `names` are those of `prop` or `include`, each once.
+
+    `usual` is what an allprop means here, None for all that has no reason to be left out.
+    """
 
     mode: Mode
     names: tuple[XmlName, ...] = ()
+    usual: frozenset[XmlName] | None = None
 
 
 def parse_query(body: bytes) -> Query:

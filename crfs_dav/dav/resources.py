@@ -97,11 +97,14 @@ class Collection(DAVCollection):
         if not self._has_slash:
             location = f"{href(request.mount, self.names)}/"
             return Response("301 Moved Permanently", [("Location", location), ("Content-Length", "0")])
-        return listing_response("200 OK", page(self.names, self.node.children()), *PAGE_HEADERS)
+        return self._page()
 
     def head(self, request: Request) -> Response:
-        """Answer to a HEAD: the page is made, to know its length."""
-        return self.get(request)
+        """Answer to a HEAD: the page is made, to know its length. Never a redirect, which Office takes for a no."""
+        return self._page()
+
+    def _page(self) -> Response:
+        return listing_response("200 OK", page(self.names, self.node.children()), *PAGE_HEADERS)
 
     def members(self) -> Iterable[tuple[str, Node]]:
         """Names and nodes of the members that can be listed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 _PIECE = 64 << 10  # bytes of text joined before they are sent
 _LENGTH_UP_TO_BYTES = 2 << 20  # what a listing may take in memory to get a Content-Length
@@ -61,10 +62,9 @@ def whole_body(response: Response) -> bytes | None:
     return b"".join(response.body) if isinstance(response.body, list) else None
 
 
-def started(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same pieces, the first one made now: what it raises can still become a status."""
-    first = [piece for piece in (next(pieces, b""),) if piece]
-    return _continued(first, pieces)
+def started(pieces: Iterator[bytes], *, count: int = 1) -> Iterator[bytes]:
+    """The same pieces, the first `count` made now: what they raise can still become a status."""
+    return _continued(list(islice(pieces, count)), pieces)
 
 
 def _encoded(texts: Iterator[str]) -> Iterator[bytes]:

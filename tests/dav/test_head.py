@@ -14,12 +14,16 @@ def client(serve: Serve) -> DavClient:
     return serve(directory(file=HELLO, broken=FailingFile(b"x", not_there()), empty=TreeFile(b""), dir=directory()))
 
 
-@pytest.mark.parametrize("path", ["/", "/dir", "/dir/", "/file", "/empty", "/missing"])
+@pytest.mark.parametrize("path", ["/", "/dir/", "/file", "/empty", "/missing"])
 def test_head_equals_get_in_status_and_all_headers(client: DavClient, path: str) -> None:
     head, get = client.head(path), client.get(path)
 
     assert head.body == b""
     assert (head.status, _steady(head.headers)) == (get.status, _steady(get.headers))
+
+
+def test_head_of_a_collection_is_no_redirect(client: DavClient) -> None:
+    assert (client.head("/dir").status, client.get("/dir").status) == (200, 301)
 
 
 @pytest.mark.parametrize(

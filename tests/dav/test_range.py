@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import random
+from email.parser import BytesParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.dav.ranges import RangeSpec, Span, parse_range
+from crfs_dav.errors import Unavailable
 from tests.dav.conftest import Serve
 from tests.support.dav import DavClient
-from tests.support.dav_tree import HTTP_MTIME, TreeFile, directory
+from tests.support.dav_tree import HTTP_MTIME, FailingFile, TreeFile, directory
 
 DATA = random.Random(7).randbytes(700_000)
 SIZE = len(DATA)
@@ -63,8 +65,8 @@ def test_an_empty_file_has_no_ranges(client: DavClient, header: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "bytes=0-1,4-5",
         "bytes=5-2",
+        "bytes=0-1,5-2",
         "bytes=abc",
         "bytes=-",
         "bytes=",
@@ -81,11 +83,57 @@ def test_an_empty_file_has_no_ranges(client: DavClient, header: str) -> None:
         "bytes=" + ",".join(["0-0"] * 100),
     ],
 )
-def test_a_malformed_or_multiple_range_gives_the_whole(client: DavClient, header: str) -> None:
+def test_a_malformed_range_gives_the_whole(client: DavClient, header: str) -> None:
     answer = client.get("/ten", Range=header)
 
     assert (answer.status, answer.body) == (200, b"0123456789")
     assert "content-range" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        ("bytes=0-1,4-5", [(0, 2), (4, 6)]),
+        ("bytes=8-8,0-0,-1", [(8, 10), (0, 1)]),
+        ("bytes=4-5, 0-1 ,20-30", [(4, 6), (0, 2)]),
+        ("bytes=0-2,2-3,6-7,5-5", [(0, 4), (5, 8)]),
+    ],
+)
+def test_several_ranges_come_as_parts_merged_where_they_touch(
+    client: DavClient, header: str, parts: list[tuple[int, int]]
+) -> None:
+    answer = client.get("/ten", Range=header)
+    message = BytesParser().parsebytes(f"Content-Type: {answer.headers['content-type']}\n\n".encode() + answer.body)
+
+    assert (answer.status, answer.headers["content-length"]) == (206, str(len(answer.body)))
+    assert "content-range" not in answer.headers
+    assert [(part["Content-Range"], part["Content-Type"], part.get_payload()) for part in message.walk()][1:] == [
+        (f"bytes {start}-{end - 1}/10", "application/octet-stream", "0123456789"[start:end]) for start, end in parts
+    ]
+
+
+@pytest.mark.parametrize("header", ["bytes=0-3,2-5", "bytes=0-1,2-5", "bytes=30-,0-5", "bytes=0-5,0-5"])
+def test_several_ranges_that_come_to_one_come_as_one(client: DavClient, header: str) -> None:
+    answer = client.get("/ten", Range=header)
+
+    assert (answer.status, answer.headers["content-range"], answer.body) == (206, "bytes 0-5/10", b"012345")
+
+
+def test_several_ranges_beyond_the_end_are_416(client: DavClient) -> None:
+    assert client.get("/ten", Range="bytes=10-,20-30").status == 416
+
+
+@pytest.mark.parametrize(("count", "status"), [(16, 206), (17, 200)])
+def test_up_to_16_parts_are_served_apart(client: DavClient, count: int, status: int) -> None:
+    header = "bytes=" + ",".join(f"{3 * number}-{3 * number}" for number in range(count))
+
+    assert client.get("/file", Range=header).status == status
+
+
+def test_a_part_that_cannot_be_read_becomes_a_status(serve: Serve) -> None:
+    broken = serve(directory(broken=FailingFile(b"0123456789", Unavailable("test: gone; expected content"))))
+
+    assert broken.get("/broken", Range="bytes=0-1,5-6").status == 503
 
 
 def test_any_range_is_that_slice_of_the_file(client: DavClient) -> None:
