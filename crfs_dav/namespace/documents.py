@@ -54,7 +54,8 @@ These layers cannot be read file by file:
 {layers}
 
 crfs-dav reads layers that hold a table of contents, which says where each file lies (stargz,
-eStargz, zstd:chunked), and tar+zstd. Convert the image once, for example with
+eStargz, zstd:chunked), and tars, packed with gzip or zstd or not at all, if it may keep a spool
+on disk (spool_bytes). Convert the image once, for example with
 
   ctr-remote image convert --estargz --oci SOURCE DESTINATION
 
