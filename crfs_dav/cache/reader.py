@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import time
+from bisect import bisect
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.flight import SingleFlight
@@ -15,21 +18,28 @@ Range = tuple[int, int]  # start and end, half open, in bytes of the blob
 HOLE_LIMIT = 64 << 10  # bytes; reading a smaller hole twice is cheaper than one more request
 KEEP_LIMIT = 32 << 20  # bytes; a bigger range is handed on and not kept
 
+_LISTING_SECONDS = 2.0  # for which a listing is believed: it reads a folder of the disk, with a file for each range
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 
 
 class CachedReader:
     """A `ReaderAt` that fetches exactly the bytes asked for which no kept range has.
 
-    Ranges are kept under `<digest>/<start>-<end>`, so that processes which share a store share them too.
+    Ranges are kept under `<digest>/<start>-<end>`, so that processes which share a store share them too. What another
+    process keeps under just the range asked for is found at once, what can be put together from its ranges after
+    two seconds at most; `clock` gives monotonic seconds.
     """
 
-    def __init__(self, blob: ReaderAt, digest: Digest, store: ByteStore) -> None:
+    def __init__(
+        self, blob: ReaderAt, digest: Digest, store: ByteStore, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._blob = blob
         self._digest = str(digest)
         self._store = store
         self._flights: SingleFlight[Range, bytes] = SingleFlight()
-        self._ranges: Sequence[Range] = ()  # as last listed; listing asks the disk
+        self._clock = clock
+        self._ranges: Sequence[Range] = ()  # as last listed, and those kept since; replaced, never changed
+        self._listed_at = -inf
 
     @property
     def size(self) -> int:
@@ -45,18 +55,21 @@ class CachedReader:
         if whole is not None:
             return whole
         cover = cover_range(self._ranges, (offset, end))
-        if sum(stop - start for start, stop, _ in cover) < end - offset:
-            self._ranges = self._listed_ranges()
+        if sum(stop - start for start, stop, _ in cover) < end - offset and self._is_stale():
+            self._listed_at, self._ranges = self._clock(), self._listed_ranges()
             cover = cover_range(self._ranges, (offset, end))
         return self._put_together((offset, end), self._pieces(cover))
 
     def forget(self, offset: int, size: int) -> None:
         """Discard every kept range that has a byte of `[offset, offset+size)`, here and below."""
-        self._ranges = ()
+        self._ranges, self._listed_at = (), -inf
         for start, end in self._listed_ranges():
             if start < offset + size and offset < end:
                 self._store.discard(self._key((start, end)))
         forget(self._blob, offset, size)
+
+    def _is_stale(self) -> bool:
+        return self._clock() - self._listed_at >= _LISTING_SECONDS
 
     def _key(self, span: Range) -> str:
         return f"{self._digest}/{span[0]}-{span[1]}"
@@ -68,8 +81,13 @@ class CachedReader:
     def _listed_ranges(self) -> Sequence[Range]:
         names = (key.partition("/")[2] for key in self._store.keys(self._digest))
         ranges = ((int(match[1]), int(match[2])) for match in map(_RANGE.fullmatch, names) if match)
-        inside = ((start, end) for start, end in ranges if start < end <= self.size)
-        return sorted(inside, key=lambda span: (span[0], -span[1]))  # of those that begin together, the longest first
+        return sorted(((start, end) for start, end in ranges if start < end <= self.size), key=_longest_first)
+
+    def _remember(self, span: Range) -> None:
+        """Add `span` to the ranges known; of two threads that do so at once one may lose, until the next listing."""
+        ranges = self._ranges
+        place = bisect(ranges, _longest_first(span), key=_longest_first)
+        self._ranges = [*ranges[:place], span, *ranges[place:]]
 
     def _pieces(self, cover: Iterable[tuple[int, int, Range]]) -> list[tuple[int, bytes]]:
         """Offset and bytes of what is really kept of `cover`: anything may have vanished by now."""
@@ -77,7 +95,7 @@ class CachedReader:
         for start, end, kept_range in cover:
             data = self._kept(kept_range)
             if data is None:
-                self._ranges = ()
+                self._ranges, self._listed_at = (), -inf
             else:
                 pieces.append((start, data[start - kept_range[0] : end - kept_range[0]]))
         return pieces
@@ -104,7 +122,13 @@ class CachedReader:
                 raise Corrupt(f"blob {self._digest}: {len(data)} bytes at {span[0]}; expected {size}")
             if size <= KEEP_LIMIT:
                 self._store.put(self._key(span), data)
+                self._remember(span)
         return data
+
+
+def _longest_first(span: Range) -> Range:
+    """Order by start; of ranges that begin together, the longest first."""
+    return span[0], -span[1]
 
 
 def cover_range(ranges: Iterable[Range], span: Range) -> list[tuple[int, int, Range]]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -117,13 +117,30 @@ def test_any_reads_in_any_order_are_right(reads: list[tuple[int, int]]) -> None:
 
 def test_ranges_of_another_process_are_used(tmp_path: Path) -> None:
     first, second = (cached(CountingReader(), DiskStore(tmp_path, 8 << 20)) for _ in range(2))
-    blob = CountingReader()
-    late = cached(blob, DiskStore(tmp_path, 8 << 20))
+    blob, seconds = CountingReader(), [0.0]
+    late = CachedReader(blob, DIGEST, DiskStore(tmp_path, 8 << 20), clock=lambda: seconds[0])
     read(late, 900_000, 900_010)
     read(first, 0, STEP)
     read(second, STEP, 2 * STEP)
+    seconds[0] = 2.0
     read(late, 10, 2 * STEP - 10)
     assert blob.reads == [(900_000, 900_010)]
+
+
+def test_the_folder_is_not_listed_at_each_miss() -> None:
+    listings: list[str] = []
+
+    class Listed(MemoryStore):
+        def keys(self, digest: str) -> Iterable[str]:
+            listings.append(digest)
+            return super().keys(digest)
+
+    reader = CachedReader(CountingReader(), DIGEST, Listed(8 << 20), clock=lambda: 0.0)
+    for start in range(0, 40 * STEP, 2 * STEP):
+        read(reader, start, start + STEP)
+    read(reader, 5, STEP - 5)
+
+    assert len(listings) == 1
 
 
 def test_ten_threads_cause_one_request() -> None:
