@@ -14,14 +14,13 @@ import hashlib
 import logging
 import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from crfs_dav.cache.eviction import Eviction, stored_size
+from crfs_dav.cache.privatefile import write_private
 
 _MAGIC = b"CRFSKEP1"
 _HEADER_SIZE = len(_MAGIC) + 32
@@ -78,9 +77,9 @@ class DiskStore:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._eviction.make_room(stored_size(_HEADER_SIZE + len(data)))
             try:
-                _write(path, _header(key, data), data)
+                write_private(path, (_header(key, data), data))
             except FileNotFoundError:  # another process found the folder empty, and removed it
-                _write(path, _header(key, data), data)
+                write_private(path, (_header(key, data), data))
         except OSError as error:
             self._complain(error)
 
@@ -128,23 +127,6 @@ class DiskStore:
         if not self._complained.is_set():
             self._complained.set()
             _log.warning("cache: %s; expected a folder to keep bytes in, going on without where it fails", error)
-
-
-def _write(path: Path, *parts: bytes) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb", opener=_open_private) as file:
-            file.writelines(parts)
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _header(key: str, data: bytes) -> bytes:

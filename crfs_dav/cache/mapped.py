@@ -10,14 +10,13 @@ import logging
 import mmap
 import os
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from crfs_dav.cache.eviction import Eviction, stored_size
+from crfs_dav.cache.privatefile import write_private
 
 _KEY = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]{64,128})/([a-z0-9][a-z0-9.-]{0,199})")
 _TOUCH_SECONDS = 60.0  # how exactly the least recently used is known
@@ -65,9 +64,9 @@ class MappedFiles:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._eviction.make_room(stored_size(size))
             try:
-                _write(path, pieces)
+                write_private(path, pieces)
             except FileNotFoundError:  # another process found the folder empty, and removed it
-                _write(path, pieces)
+                write_private(path, pieces)
         except OSError as error:
             self._complain(error)
 
@@ -88,20 +87,3 @@ class MappedFiles:
         if not self._complained.is_set():
             self._complained.set()
             _log.warning("indexes: %s; expected a folder to keep files in, going on without where it fails", error)
-
-
-def _write(path: Path, pieces: Sequence[bytes | memoryview]) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "xb", opener=_open_private) as file:
-            file.writelines(pieces)
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
