@@ -123,7 +123,6 @@ def test_finder_closing_a_file_early_stops_the_fetch() -> None:
         assert _settled(shop)
 
         assert 0 < sum(_asked_bytes(shop)) < size // 2
-        print("ASKED", sum(_asked_bytes(shop)), len(shop.registry.requests))
         for _ in range(50):
             _read_a_little(shop.client, path)
         assert finder.ask(shop.client, "GET", f"{shop.image}/etc/passwd").status == 200
