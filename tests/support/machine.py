@@ -17,6 +17,8 @@ from pathlib import Path
 # Each tool and the Debian package that brings it; `.ci/packages` installs the same ones.
 TOOLS = {
     "cadaver": "cadaver",
+    "chromedriver": "chromium-driver",
+    "chromium": "chromium",
     "containerd": "containerd",
     "ctr-remote": "stargz-snapshotter",
     "curl": "curl",
