@@ -81,7 +81,9 @@ class CrfsProvider(DAVProvider):
         resource = self._resource(request)
         client = client_of(request.header("USER_AGENT"))
         members = list(client.shown(resource.members())) if depth == "1" else []
-        path = href(request.mount, resource.names)
+        path = request.spelled_path()
+        if path is None:
+            path = href(request.mount, resource.names)
 
         def texts(asked: Query) -> Iterator[str]:
             return multistatus(asked, path, (resource.name, resource.node), members)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from crfs_dav.dav.names import Path, parse_path
 from crfs_dav.dav.status import BrokenBody, ContentTooLarge
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 DISCARD_LIMIT = 64 << 20
 _PIECE = 1 << 20
+# RFC 3986's path, less `&`, which is an entity in XML.
+_HREF = re.compile(r"/(?:[A-Za-z0-9._~!$'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
 class Request:
@@ -60,6 +63,16 @@ class Request:
     def path(self) -> Path:
         """Names asked for; raises NotFound for paths that no tree holds."""
         return parse_path(self._environ.get("PATH_INFO", ""))
+
+    def spelled_path(self) -> str | None:
+        """The request's path as the client encoded it, without a trailing slash; None where no href may look so.
+
+        cadaver takes an answer for its own only where it finds its own `:` or `%3A` in it. A mount point is included.
+        """
+        raw = str(self._environ.get("REQUEST_URI", "")).partition("?")[0]
+        decoded = unquote_to_bytes(raw).decode("latin-1")
+        asked = f"{self.mount}{self._environ.get('PATH_INFO', '')}"
+        return raw.removesuffix("/") if _HREF.fullmatch(raw) and decoded == asked else None
 
     def header(self, name: str) -> str | None:
         """Value of the header spelled as in CGI (`IF_RANGE`), None where it is absent."""
