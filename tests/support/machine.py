@@ -17,6 +17,7 @@ from pathlib import Path
 # Each tool and the Debian package that brings it; `.ci/packages` installs the same ones.
 TOOLS = {
     "cadaver": "cadaver",
+    "caddy": "caddy",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
     "containerd": "containerd",
@@ -27,10 +28,14 @@ TOOLS = {
     "docker-registry": "docker-registry",
     "gio": "libglib2.0-bin",
     "/usr/libexec/gvfsd-dav": "gvfs-backends",
+    "findmnt": "util-linux",
     "mount": "mount",
     "mount.davfs": "davfs2",
+    "nginx": "nginx-light",
+    "openssl": "openssl",
     "rclone": "rclone",
     "skopeo": "skopeo",
+    "systemd-analyze": "systemd",
     "tar": "tar",
     "umoci": "umoci",
     "umount": "mount",
