@@ -36,6 +36,15 @@ class Forgetful(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A reader, or a file to be read, that can tell how its content begins without asking anyone."""
+
+    def kept_start(self, size: int) -> bytes:
+        """The first bytes, at most `size` of them, as far as they are in memory; verified."""
+        ...
+
+
 class ByteStore(Protocol):
     """A bounded memory of byte strings; any key may vanish at any time.
 
@@ -74,6 +83,10 @@ class BytesReader:
     def read_at(self, offset: int, size: int) -> bytes:
         """Bytes `[offset, offset+size)`, fewer only at the end."""
         return self._data[offset : offset + size]
+
+    def kept_start(self, size: int) -> bytes:
+        """The first `size` bytes."""
+        return self._data[:size]
 
 
 class Section:
@@ -134,6 +147,11 @@ class ReaderIO(io.RawIOBase):
         view[: len(data)] = data
         self._offset += len(data)
         return len(data)
+
+
+def kept_start(content: object, size: int) -> bytes:
+    """First bytes of `content` as far as they are in memory, `b""` where it has none; costs no I/O."""
+    return content.kept_start(size) if isinstance(content, Remembering) else b""
 
 
 def forget(reader: ReaderAt, offset: int, size: int) -> bool:

@@ -1,10 +1,13 @@
-"""Content types by file name: one table in code, so that every machine and replica gives the same answer."""
+"""Content types: by file name, from one table in code; where that says nothing, by first bytes that are in memory."""
 
 from __future__ import annotations
 
 import re
 
 from crfs_dav.archive import MIME_TYPE_XATTR
+from crfs_dav.dav.sniffing import SNIFFED_BYTES, sniff
+from crfs_dav.errors import CrfsError
+from crfs_dav.readers import kept_start
 from crfs_dav.tree.node import File
 
 OCTETS = "application/octet-stream"
@@ -80,10 +83,14 @@ _STATED = re.compile(rb"[A-Za-z0-9][A-Za-z0-9!#$_.+-]{0,62}/[A-Za-z0-9][A-Za-z0-
 
 
 def media_type(name: str, file: File) -> str:
-    """Content type of `file`: what its `user.mime_type` attribute says, else by name."""
+    """Content type of `file`: what its `user.mime_type` attribute says, else by name, else by its first bytes.
+
+    These only where somebody has read the file not long ago: a listing must not fetch anything.
+    """
     stated = file.entry.xattrs.get(MIME_TYPE_XATTR)
     if stated is None or not _STATED.fullmatch(stated):
-        return media_type_of(name)
+        by_name = media_type_of(name)
+        return by_name if by_name != OCTETS else _sniffed(file) or OCTETS
     essence = stated.decode().lower()
     return f"{essence}; charset=utf-8" if essence.startswith("text/") else essence
 
@@ -93,6 +100,13 @@ def media_type_of(name: str) -> str:
     _, dot, extension = name.rpartition(".")
     by_name = _TYPES_BY_NAME.get(name, OCTETS)
     return _TYPES.get(extension.lower(), by_name) if dot else by_name
+
+
+def _sniffed(file: File) -> str | None:
+    try:
+        return sniff(kept_start(file, SNIFFED_BYTES))
+    except CrfsError:  # damaged: who reads it will be told
+        return None
 
 
 def is_active(content_type: str) -> bool:

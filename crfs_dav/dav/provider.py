@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wsgidav.dav_provider import DAVProvider
 
+from crfs_dav.dav.browser.failure import failure_page
 from crfs_dav.dav.clients import client_of
 from crfs_dav.dav.listings import Listings
 from crfs_dav.dav.names import find, href, href_as_asked, parse_path
@@ -21,7 +22,7 @@ from crfs_dav.dav.queries import BODY_LIMIT, Query, parse_query
 from crfs_dav.dav.request import Request
 from crfs_dav.dav.resources import Collection, Resource, resource_of
 from crfs_dav.dav.response import CutConnection, Response, listing_response
-from crfs_dav.dav.status import ALLOW, BadRequest, failure, method_not_allowed
+from crfs_dav.dav.status import ALLOW, BadRequest, BrokenBody, failure, method_not_allowed
 from crfs_dav.errors import BadName, CrfsError, NotFound
 from crfs_dav.readers import ByteStore
 from crfs_dav.tree.node import Directory
@@ -68,7 +69,7 @@ class CrfsProvider(DAVProvider):
             _log.info("%s %s: %s", request.method, request.target, response.status)
         except Exception as error:
             _log_failure(request, error)
-            response = failure(error)
+            response = _failure(request, error)
         start_response(response.status, response.headers)
         return () if request.method == "HEAD" else _guarded(request, response.body)
 
@@ -123,6 +124,18 @@ def _options(request: Request) -> Response:
 def _refuse(request: Request) -> Response:
     request.discard_body()
     return method_not_allowed()
+
+
+def _failure(request: Request, error: Exception) -> Response:
+    """A line of text; a page for browsers, but for requests so broken that the connection ends with them."""
+    response = failure(error)
+    if not request.wants_page or isinstance(error, BrokenBody):
+        return response
+    try:
+        names = request.path().names
+    except NotFound:
+        names = ()
+    return failure_page(response, request.mount, names)
 
 
 def _guarded(request: Request, body: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DISCARD_LIMIT = 64 << 20
 _PIECE = 1 << 20
+# RFC 3986's path, less `&`, which is an entity in XML.
 
 
 class Request:
@@ -43,6 +44,24 @@ class Request:
     def spelling(self) -> str:
         """The request's target as the client spelled it, empty where the server does not tell (`REQUEST_URI`)."""
         return str(self._environ.get("REQUEST_URI", ""))
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host by which the client came, as it says: no more to be trusted than any header.
+
+        Behind a proxy that speaks TLS, the scheme is what `X-Forwarded-Proto` says.
+        """
+        scheme = "https" if self.header("X_FORWARDED_PROTO") == "https" else self._environ.get("wsgi.url_scheme")
+        return f"{scheme}://{self.header('HOST') or ''}"
+
+    @property
+    def wants_page(self) -> bool:
+        """True if a browser asks, for somebody to look at the answer."""
+        return self.method in ("GET", "HEAD") and "text/html" in (self.header("ACCEPT") or "")
+
+    def asks_for(self, word: str) -> bool:
+        """True if the query holds `word`; WebDAV clients send no query."""
+        return word in self._environ.get("QUERY_STRING", "").split("&")
 
     def path(self) -> Path:
         """Names asked for; raises NotFound for paths that no tree holds."""

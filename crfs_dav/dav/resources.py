@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, cast
 from wsgidav.dav_provider import DAVCollection, DAVNonCollection
 
 from crfs_dav.archive import Kind
-from crfs_dav.dav.browser import PAGE_HEADERS, page
+from crfs_dav.dav.browser.listing import listing_page
+from crfs_dav.dav.browser.preview import preview_page
+from crfs_dav.dav.browser.style import PAGE_HEADERS
 from crfs_dav.dav.content import get_file, head_file
 from crfs_dav.dav.dates import seconds_of
 from crfs_dav.dav.media_types import media_type
-from crfs_dav.dav.names import Path, find, href
+from crfs_dav.dav.names import Path, find, href, quote
 from crfs_dav.dav.request import Request
 from crfs_dav.dav.response import Response, listing_response
 from crfs_dav.errors import NotFound
 from crfs_dav.readers import ReaderIO
+from crfs_dav.tree.described import description_of
 from crfs_dav.tree.node import Directory, File, Node
 
 if TYPE_CHECKING:
@@ -39,12 +42,25 @@ class Resource(DAVNonCollection):
         self.names = path.names
 
     def get(self, request: Request) -> Response:
-        """Answer to a GET: content, or what the request's conditions ask for instead."""
-        return get_file(request, self.name, self.node)
+        """Answer to a GET: content, or what the request's conditions ask for instead; its page where asked for that."""
+        if request.asks_for("preview"):
+            return self._page()
+        return self._named(request, get_file(request, self.name, self.node))
 
     def head(self, request: Request) -> Response:
         """Answer to a HEAD."""
-        return head_file(request, self.name, self.node)
+        if request.asks_for("preview"):
+            return self._page()
+        return self._named(request, head_file(request, self.name, self.node))
+
+    def _page(self) -> Response:
+        return listing_response("200 OK", preview_page(self.names, self.node), *PAGE_HEADERS)
+
+    def _named(self, request: Request, response: Response) -> Response:
+        """`response`, which a browser saves under the file's name where asked to (RFC 6266)."""
+        if request.asks_for("download"):
+            response.headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(_saved(self.name))}"))
+        return response
 
     def members(self) -> Iterable[tuple[str, Node]]:
         """None: a file has no members."""
@@ -97,14 +113,16 @@ class Collection(DAVCollection):
         if not self._has_slash:
             location = f"{href(request.mount, self.names)}/"
             return Response("301 Moved Permanently", [("Location", location), ("Content-Length", "0")])
-        return self._page()
+        return self._page(request)
 
     def head(self, request: Request) -> Response:
         """Answer to a HEAD: the page is made, to know its length. Never a redirect, which Office takes for a no."""
-        return self._page()
+        return self._page(request)
 
-    def _page(self) -> Response:
-        return listing_response("200 OK", page(self.names, self.node.children()), *PAGE_HEADERS)
+    def _page(self, request: Request) -> Response:
+        children = self.node.children()  # first: what is opened for them, the description can tell of
+        texts = listing_page(request, self.names, children, description_of(self.node))
+        return listing_response("200 OK", texts, *PAGE_HEADERS)
 
     def members(self) -> Iterable[tuple[str, Node]]:
         """Names and nodes of the members that can be listed."""
@@ -140,3 +158,8 @@ def resource_of(environ: WSGIEnvironment, path: Path, node: Node) -> Resource | 
     if node.entry.kind is Kind.DIR:  # asked for its entry, a name above images is looked up, and may not be there
         return Collection(environ, path, cast(Directory, node))
     return Resource(environ, path, cast(File, node))  # the tree has no links left: what is no directory is a file
+
+
+def _saved(name: str) -> str:
+    """A name that UTF-8 can spell."""
+    return name.encode("utf-8", "replace").decode()

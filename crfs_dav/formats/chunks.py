@@ -262,6 +262,16 @@ class ChunkedFile:
             raise Corrupt(f"file {self._name!r}: {error}") from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def kept_start(self, size: int) -> bytes:
+        """The first bytes, at most `size` of them, as far as their chunks are kept."""
+        parts: list[bytes] = []
+        for chunk in _covering(self._chunks, 0, min(size, self._size)):
+            data = self._loader.kept(chunk)
+            if data is None:
+                break
+            parts.append(data[:size])
+        return b"".join(parts)[:size]
+
     def _parts(self, offset: int, size: int) -> list[bytes]:
         """Bytes of each chunk that fall in `[offset, offset+size)`, in order."""
         parts: dict[int, bytes] = {}

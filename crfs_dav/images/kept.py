@@ -35,6 +35,10 @@ class Kept(Generic[K, V]):
         value = self._find(key)
         return self._flights.run(key, lambda: self._load(key, load)) if value is None else value
 
+    def peek(self, key: K) -> V | None:
+        """Value kept under `key`, None where there is none now."""
+        return self._find(key)
+
     def _load(self, key: K, load: Callable[[], V]) -> V:
         value = self._find(key)  # the flight before ours may have landed between our look and our start
         if value is None:

@@ -115,6 +115,10 @@ class ImageStore:
         """The opened layer; raises Corrupt where it claims a format and breaks it."""
         return self._layers.get(_layer_key(descriptor), lambda: self._open_layer(repository, descriptor))
 
+    def opened_layer(self, descriptor: Descriptor) -> Layer | None:
+        """The layer, if it is open already; None else, and nothing is asked for it."""
+        return self._layers.peek(_layer_key(descriptor))
+
     def layer_root(self, repository: Repository, manifest: Manifest, descriptor: Descriptor) -> Directory | None:
         """The layer's tree with links followed inside it; None where it has no tree."""
         tree = self.layer(repository, descriptor).tree

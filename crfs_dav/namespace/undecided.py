@@ -10,6 +10,7 @@ from crfs_dav.errors import AccessDenied, CrfsError, NotFound
 from crfs_dav.names import Reference
 from crfs_dav.namespace.probes import is_probe
 from crfs_dav.namespace.site import Site
+from crfs_dav.tree.described import Description, description_of
 from crfs_dav.tree.node import Directory, Node
 
 
@@ -59,6 +60,10 @@ class UndecidedDirectory:
     def children(self) -> Mapping[str, Node]:
         """Children of whichever it is; raises NotFound, AccessDenied."""
         return self.decide().children()
+
+    def description(self) -> Description | None:
+        """What whichever it is says of itself; raises NotFound, AccessDenied."""
+        return description_of(self.decide())
 
     def decide(self) -> Directory:
         """The image, if the tag exists, else the longer name; raises NotFound, AccessDenied, Unavailable."""

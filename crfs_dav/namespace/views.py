@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, NotFound
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
+from crfs_dav.namespace.describe import Subject, describe_image, platforms_table
 from crfs_dav.namespace.documents import unreadable_directory
 from crfs_dav.namespace.layers import IndexDirectory, artifact_files, is_archive, layers_directory
-from crfs_dav.oci import Descriptor, Manifest, Platform, choose
+from crfs_dav.oci import Descriptor, Index, Manifest, Platform, choose
+from crfs_dav.tree.described import DescribedDirectory, Description, description_of
 from crfs_dav.tree.node import Directory
 from crfs_dav.tree.static import StaticDirectory
 
@@ -25,10 +29,17 @@ def layers_view(store: ImageStore, platform: Platform) -> View:
     def open_at(depth: int, repository: Repository, descriptor: Descriptor) -> Directory:
         manifest = store.manifest(repository, descriptor)
         if isinstance(manifest, Manifest):
-            return layers_directory(store, repository, manifest)
+            subject = Subject(repository, descriptor, manifest, has_layers=True)
+            directory = layers_directory(store, repository, manifest)
+            return DescribedDirectory(directory, partial(describe_image, store, subject))
         if depth == 0:
             raise _too_deep(repository, descriptor)
-        return IndexDirectory(manifest, platform, lambda child: open_at(depth - 1, repository, child))
+
+        def open_child(child: Descriptor) -> Directory:
+            return open_at(depth - 1, repository, child)
+
+        directory = IndexDirectory(manifest, platform, open_child)
+        return DescribedDirectory(directory, lambda: _describe_index(manifest, platform, open_child))
 
     return lambda repository, descriptor: open_at(_INDEX_DEPTH, repository, descriptor)
 
@@ -40,7 +51,9 @@ def images_view(store: ImageStore, platform: Platform) -> View:
         for _ in range(_INDEX_DEPTH + 1):
             manifest = store.manifest(repository, descriptor)
             if isinstance(manifest, Manifest):
-                return _root(store, repository, descriptor, manifest)
+                subject = Subject(repository, descriptor, manifest, has_layers=False)
+                root = _root(store, repository, descriptor, manifest)
+                return DescribedDirectory(root, partial(describe_image, store, subject))
             descriptor = choose(manifest, platform)
         raise _too_deep(repository, descriptor)
 
@@ -52,6 +65,16 @@ def _root(store: ImageStore, repository: Repository, descriptor: Descriptor, man
         return StaticDirectory(artifact_files(store, repository, manifest.layers))
     image = store.image(repository, descriptor, manifest)
     return image.root or unreadable_directory([layer.descriptor for layer in image.layers if layer.tree is None])
+
+
+def _describe_index(index: Index, platform: Platform, open_manifest: Callable[[Descriptor], Directory]) -> Description:
+    """The default platform's image, where there is one, and all platforms."""
+    try:
+        chosen = description_of(open_manifest(choose(index, platform)))
+    except NotFound:
+        chosen = None
+    description = chosen or Description("Images")
+    return replace(description, tables=(platforms_table(index), *description.tables))
 
 
 def _too_deep(repository: Repository, descriptor: Descriptor) -> Corrupt:

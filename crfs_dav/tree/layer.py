@@ -15,7 +15,7 @@ from lru import LRU
 
 from crfs_dav.archive import Archive, Entry, Kind
 from crfs_dav.errors import NotFound
-from crfs_dav.readers import ReaderAt
+from crfs_dav.readers import ReaderAt, kept_start
 from crfs_dav.tree.builder import build_skeleton
 from crfs_dav.tree.node import Node
 from crfs_dav.tree.skeleton import NO_POSITION, Path, RowKind, Skeleton
@@ -175,6 +175,10 @@ class LayerFile:
     def open(self) -> ReaderAt:
         """The verified content; raises Corrupt."""
         return self._source.archive.open(self._position)
+
+    def kept_start(self, size: int) -> bytes:
+        """The first bytes, at most `size` of them, as far as they are in memory; raises Corrupt."""
+        return kept_start(self.open(), size)
 
 
 class LayerNode:

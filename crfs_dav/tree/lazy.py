@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.readers import ReaderAt
+from crfs_dav.tree.described import Description, description_of
 from crfs_dav.tree.node import Directory, Node
 
 
@@ -23,6 +24,10 @@ class LazyDirectory:
     def children(self) -> Mapping[str, Node]:
         """Children by name; raises whatever opening raises."""
         return self._open_directory().children()
+
+    def description(self) -> Description | None:
+        """What the directory says of itself; raises whatever opening raises."""
+        return description_of(self._open_directory())
 
 
 class LazyFile:

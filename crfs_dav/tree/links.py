@@ -16,7 +16,7 @@ from typing import TypeGuard
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import NotFound
 from crfs_dav.names import digest_of
-from crfs_dav.readers import BytesReader, ReaderAt
+from crfs_dav.readers import BytesReader, ReaderAt, kept_start
 from crfs_dav.tree.node import Directory, File, Node, is_directory
 from crfs_dav.tree.resolve import Place, resolve
 
@@ -128,6 +128,9 @@ class _LinkedFile:
 
     def open(self) -> ReaderAt:
         return self._file.open()
+
+    def kept_start(self, size: int) -> bytes:
+        return kept_start(self._file, size)
 
 
 class _LiteralFile:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -73,6 +74,24 @@ def test_webdavfs_gets_size_times_and_type_of_each_member(client: DavClient) -> 
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_every_prefix_answers_without_a_redirect(client: DavClient, path: str, depth: str, slash: str) -> None:
     assert client.propfind(path.rstrip("/") + slash or "/", depth=depth).status == 207
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("/a:b", "/a:b/"),
+        ("/a:b/", "/a:b/"),
+        ("/%61%3Ab", "/%61%3Ab/"),
+        ("/a:b/?x", "/a:b/"),
+        ("/a%26b", "/a%26b/"),
+        ("/a&b", "/a%26b/"),
+    ],
+)
+def test_cadaver_finds_its_own_spelling_of_the_path_again(serve: Serve, asked: str, answered: str) -> None:
+    tree = directory({name: directory(file=TreeFile(b"")) for name in ("a:b", "a&b")})
+    body = serve(tree).propfind(asked, depth="1").body
+
+    assert re.findall(b"<D:href>(.*?)</D:href>", body) == [answered.encode(), f"{answered}file".encode()]
 
 
 def test_hrefs_stay_below_the_mount_point_of_the_application() -> None:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crfs_dav.archive import MIME_TYPE_XATTR
 from crfs_dav.dav.media_types import media_type, media_type_of
+from crfs_dav.dav.sniffing import sniff
+from crfs_dav.demo.registry import DemoRegistry
 from tests.dav.conftest import Serve
+from tests.support.archives import file
 from tests.support.dav_tree import TreeFile, directory
+from tests.support.images import add_layers, layer_of
+from tests.support.site import site
 
 TEXT = "text/plain; charset=utf-8"
 
@@ -49,6 +56,49 @@ def test_the_type_follows_from_the_name(name: str, wanted: str) -> None:
 )
 def test_a_stated_type_is_taken_only_where_it_is_one(stated: bytes, wanted: str) -> None:
     assert media_type("config", TreeFile(xattrs={MIME_TYPE_XATTR: stated})) == wanted
+
+
+@pytest.mark.parametrize(
+    ("start", "wanted"),
+    [
+        (b"#!/bin/sh\n", TEXT),
+        (b"plain \xc3\xbc", TEXT),
+        (b"cut within a character \xc3", TEXT),
+        (b"\x1b[1mbold\x1b[0m\n", TEXT),
+        (b"<html><script>alert(1)</script>", TEXT),
+        (b"<svg onload=alert(1)>", TEXT),
+        (b"\x7fELF\x02", "application/x-executable"),
+        (b"\x89PNG\r\n\x1a\n\0", "image/png"),
+        (b"\x1f\x8b\x08\0", "application/gzip"),
+        (b"", None),
+        (b"latin-1 \xfc", None),
+        (b"a\0b", None),
+    ],
+)
+def test_first_bytes_tell_text_from_other_things(start: bytes, wanted: str | None) -> None:
+    assert sniff(start) == wanted
+
+
+@given(st.binary(max_size=600))
+def test_nothing_that_a_browser_might_run_is_guessed(start: bytes) -> None:
+    guessed = sniff(start)
+
+    assert guessed is None or guessed.partition(";")[0] not in ("text/html", "image/svg+xml", "text/xml")
+
+
+def test_a_file_without_extension_gets_a_type_once_it_was_read() -> None:
+    with DemoRegistry() as registry, site(registry) as app:
+        add_layers(registry, "my/app", "1", layer_of(file("run", b"#!/bin/sh\necho\n"), file("data.bin", b"text")))
+        folder = f"/images/{registry.host}/my/app/1"
+        before = app.request("HEAD", f"{folder}/run").headers["content-type"]
+        asked_before = len(registry.requests)
+        app.request("PROPFIND", folder, depth="1")
+        listed = len(registry.requests) - asked_before
+        app.get(f"{folder}/run")
+        after = [app.request(method, f"{folder}/run").headers["content-type"] for method in ("HEAD", "GET")]
+
+    assert (before, listed) == ("application/octet-stream", 0)
+    assert after == [TEXT, TEXT]
 
 
 @pytest.mark.parametrize(
