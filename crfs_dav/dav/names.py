@@ -18,7 +18,7 @@ from crfs_dav.errors import BadName, NotFound
 from crfs_dav.tree.node import Directory, Node, is_directory
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
-_CLEAN_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$'()*,:@-]|%[0-9A-F]{2})+)*")
+_CLEAN_PATH = re.compile(r"(?:/(?:[A-Za-z0-9._~!$'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*")
 _NO_NAMES = frozenset({"", ".", ".."})
 
 

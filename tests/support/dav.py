@@ -12,7 +12,7 @@ from xml import sax
 
 from lxml import etree
 
-HREF = re.compile(r"/(?:[A-Za-z0-9._~!$'()*,:@/-]|%[0-9A-F]{2})*")
+HREF = re.compile(r"/(?:[A-Za-z0-9._~!$'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 D = "{DAV:}"
 
 FINDER_USER_AGENT = "WebDAVFS/3.0.0 (03008000) Darwin/21.1.0 (arm64)"
