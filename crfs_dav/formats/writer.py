@@ -30,9 +30,9 @@ from crfs_dav.formats.estargz import HIDDEN, TOC_NAME
 from crfs_dav.formats.gzipwrite import gzip_member
 from crfs_dav.formats.tarstream import BLOCK, TarHeader, TarStream
 from crfs_dav.formats.tocwriter import Row, Rows, TocWriter
+from crfs_dav.formats.writing import CHUNK_SIZE
 from crfs_dav.names import Digest, digest_of
 
-CHUNK_SIZE = 4 << 20  # bytes; what Go's writer takes, too
 _LANDMARK = ".no.prefetch.landmark"
 _LANDMARK_CONTENT = b"\x0f"
 _TAR_END = bytes(2 * BLOCK)

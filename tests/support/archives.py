@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from crfs_dav.formats.writer import CHUNK_SIZE, write_estargz
+from crfs_dav.formats.writer import write_estargz
+from crfs_dav.formats.writing import CHUNK_SIZE
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION
 
 Text = str | bytes  # str: UTF-8, lone surrogates stand for other bytes

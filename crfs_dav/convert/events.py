@@ -1,0 +1,88 @@
+"""What a conversion tells while it goes on. Events come from several threads, those of one layer in order.
+
+A layer is known by its descriptor in the source; one that several platforms share is converted, and told of, once.
+Where layers are flattened, events speak of those of the source, and the one new layer is written as the last of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from crfs_dav.oci import Descriptor
+
+
+class Fate(Enum):
+    """What became of a layer."""
+
+    CONVERTED = "converted"
+    PASSED = "passed through"  # it was lazily readable before, or is no tar
+    MERGED = "merged"  # into the one layer of a flattened image
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """All manifests are read: these layers are to be gone through, each once."""
+
+    layers: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceNeeded:
+    """Up to about `size` bytes will be taken in `folder` at one time."""
+
+    folder: Path
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStarted:
+    """Work on the layer begins."""
+
+    layer: Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRead:
+    """`size` bytes of the layer's blob have been read by now."""
+
+    layer: Descriptor
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWritten:
+    """`size` bytes of the new blob have been written by now, to a local file."""
+
+    layer: Descriptor
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSent:
+    """`size` bytes of the `total` of what becomes of the layer are at the target by now."""
+
+    layer: Descriptor
+    size: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerDone:
+    """`result` is at the target: the new layer, or the same. `was_there` says that nothing had to be sent."""
+
+    layer: Descriptor
+    result: Descriptor
+    fate: Fate
+    was_there: bool
+
+
+Event = Planned | SpaceNeeded | LayerStarted | LayerRead | LayerWritten | LayerSent | LayerDone
+OnProgress = Callable[[Event], None]
+"""Told each event, in the thread where it happens; raising ends the conversion."""
+
+
+def ignore(event: Event) -> None:
+    """Nothing: for who does not want to know."""

@@ -1,0 +1,31 @@
+"""What a conversion is asked to do, and what it reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crfs_dav.convert.events import LayerDone
+from crfs_dav.formats.writing import WriteOptions
+from crfs_dav.oci import Descriptor, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one image is converted."""
+
+    write: WriteOptions = field(default_factory=WriteOptions)
+    platforms: tuple[Platform, ...] = ()  # of an index; none: all of them. Exactly one: its manifest alone is the image
+    flatten: bool = False  # one layer from all of them, whiteouts applied
+    meta: bool = False  # crfs's metadata-only image: the config, and layers of which only the TOC is left
+    threads: int = 2  # that compress, in all; the bytes do not depend on it
+    folder: Path | None = None  # for temporary files; None: the system's
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was done."""
+
+    root: Descriptor  # the image at the target
+    layers: tuple[LayerDone, ...]  # each layer of the source once
+    left_out: tuple[Descriptor, ...]  # of an index: other platforms, and attestations of manifests that are no more
