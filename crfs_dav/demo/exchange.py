@@ -22,6 +22,7 @@ class Request:
     query: Mapping[str, Sequence[str]]
     headers: Message
     range: tuple[int, int | None] | None  # [start, end); end None: to the end; start below 0: from the end
+    body: bytes = b""
 
     def asked(self, parameter: str) -> str:
         """First value of a query parameter, empty where there is none."""
@@ -42,10 +43,10 @@ class Answer:
 NO_ANSWER = Answer(0)  # the connection ends instead
 
 
-def parse_request(method: str, target: str, headers: Message) -> Request:
+def parse_request(method: str, target: str, headers: Message, body: bytes = b"") -> Request:
     """The request for `target`, a path with a query."""
     parts = urlsplit(target)
-    return Request(method, parts.path, parse_qs(parts.query), headers, parse_range(headers.get("Range", "")))
+    return Request(method, parts.path, parse_qs(parts.query), headers, parse_range(headers.get("Range", "")), body)
 
 
 def parse_range(text: str) -> tuple[int, int | None] | None:

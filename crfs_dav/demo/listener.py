@@ -15,6 +15,7 @@ from typing import Any
 from crfs_dav.demo.exchange import NO_ANSWER, Answer, Request, parse_request
 
 _log = logging.getLogger(__name__)
+_BODY_LIMIT = 64 << 20  # bytes
 _POLL_SECONDS = 0.5  # how late `close` is noticed at the worst
 
 
@@ -94,9 +95,7 @@ class _Connection(BaseHTTPRequestHandler):
     wbufsize = 1 << 16  # headers and a small body leave in one packet
 
     def _answer(self) -> None:
-        if self.command not in ("GET", "HEAD"):
-            self.close_connection = True  # the body of a write is never read
-        answer = self.server.serve(parse_request(self.command, self.path, self.headers))
+        answer = self.server.serve(parse_request(self.command, self.path, self.headers, self._read_body()))
         if answer is NO_ANSWER:
             self.close_connection = True
             return
@@ -110,6 +109,14 @@ class _Connection(BaseHTTPRequestHandler):
             self.server.closing.wait()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+
+    def _read_body(self) -> bytes:
+        """The request's body; nothing of one without a length or too long, and the connection ends with the answer."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > _BODY_LIMIT:
+            self.close_connection = True
+            return b""
+        return self.rfile.read(int(length))
 
     def _send_head(self, answer: Answer) -> None:
         self.send_response(answer.status)

@@ -16,7 +16,7 @@ import re
 import socket
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import requests
 from requests.exceptions import ConnectTimeout, ProxyError, ReadTimeout, SSLError
@@ -24,15 +24,18 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from crfs_dav.errors import Corrupt, NotFound, Unavailable
+from crfs_dav.readers import ReaderAt
 from crfs_dav.registry.check import retry_after_seconds
 from crfs_dav.registry.connection import BoundedAdapter, under
 from crfs_dav.registry.deadline import Clock, Deadline
 from crfs_dav.registry.settings import RegistrySettings
+from crfs_dav.registry.upload import open_body
 from crfs_dav.registry.urls import is_internal, origin, shown
 
 _log = logging.getLogger(__name__)
 
 _TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # "idempotent" in RFC 9110, 9.2.2
 _LONGEST_WAIT_SECONDS = 5.0  # for a Retry-After: a longer one is our client's to wait
 _HOSTS = 64  # whose connections are kept
 _BLOCK_SIZE = 64 << 10  # bytes asked of a connection at once
@@ -108,16 +111,20 @@ class HttpSession:
         self._adapter = BoundedAdapter(pool_connections=_HOSTS, pool_maxsize=settings.workers, max_retries=0)
         self._ca_bundle = str(settings.ca_bundle) if settings.ca_bundle else _environment_ca_bundle()
 
-    def send(self, method: str, url: str, headers: Mapping[str, str], *, deadline: Deadline) -> Reply:
-        """The answer to one GET or HEAD, whatever its status; raises Unavailable where none came in time.
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], *, deadline: Deadline, body: ReaderAt | None = None
+    ) -> Reply:
+        """The answer to one request, whatever its status; raises Unavailable where none came in time.
 
-        What may pass is tried again: dropped connections, 5xx, and 429 where it asks for a short wait.
+        What may pass is tried again, `body` from its start: dropped connections, 5xx, and 429 where it asks for a
+        short wait. POST and PATCH are not: they may have done their work before the answer was lost.
         """
         what = f"{method} {shown(url)}"
-        request = self._prepare(method, url, headers, what)
-        for tried in range(1, self._settings.tries + 1):
+        tries = self._settings.tries if method in _REPEATABLE_METHODS else 1
+        for tried in range(1, tries + 1):
             backoff = self._settings.backoff_seconds * 2 ** (tried - 1)
-            is_last = tried == self._settings.tries
+            is_last = tried == tries
+            request = self._prepare(method, url, headers, content=open_body(body, what, deadline))
             try:
                 reply = self._exchange(request, what, deadline)
             except _Dropped as failure:
@@ -134,12 +141,16 @@ class HttpSession:
         """Close the connections that are kept."""
         self._adapter.close()
 
-    def _prepare(self, method: str, url: str, headers: Mapping[str, str], what: str) -> requests.PreparedRequest:
+    def _prepare(
+        self, method: str, url: str, headers: Mapping[str, str], *, content: IO[bytes] | None
+    ) -> requests.PreparedRequest:
         common = {"User-Agent": self._settings.user_agent, "Accept-Encoding": "identity"}
         try:
-            return requests.Request(method, url, headers={**common, **headers}).prepare()
+            return requests.Request(method, url, headers={**common, **headers}, data=content).prepare()
         except (requests.RequestException, UnicodeError):
-            raise Unavailable(f"{what}: no such URL or header can be sent; expected a legal one") from None
+            raise Unavailable(
+                f"{method} {shown(url)}: no such URL or header can be sent; expected a legal one"
+            ) from None
 
     def _exchange(self, request: requests.PreparedRequest, what: str, deadline: Deadline) -> Reply:
         remaining = deadline.check(what)

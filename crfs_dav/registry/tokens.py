@@ -48,11 +48,19 @@ def basic(login: Login) -> str:
 
 
 def scopes_of(challenge: Challenge, wanted: str) -> list[str]:
-    """Scopes to ask a token for: the challenge's own, or `wanted` where that is missing or a dummy."""
+    """Scopes to ask a token for: the challenge's own, or `wanted` where that is missing, a dummy, or allows less.
+
+    A writer's first question is a reading one: asked with `pull,push` in mind it spares the second token.
+    """
     offered = challenge.parameters.get("scope", "").split()
     if offered and offered != [_DUMMY_SCOPE]:
-        return offered
+        return [wanted if _allows_less(scope, wanted) else scope for scope in offered]
     return [wanted] if wanted else []
+
+
+def _allows_less(scope: str, wanted: str) -> bool:
+    (what, _, actions), (wanted_what, _, wanted_actions) = scope.rpartition(":"), wanted.rpartition(":")
+    return what == wanted_what and set(actions.split(",")) < set(wanted_actions.split(","))
 
 
 class TokenServer:

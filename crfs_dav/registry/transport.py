@@ -16,6 +16,7 @@ from typing import Literal
 
 from crfs_dav.errors import Unavailable
 from crfs_dav.names import Registry
+from crfs_dav.readers import ReaderAt
 from crfs_dav.registry.auth import Authenticator
 from crfs_dav.registry.challenge import Challenge, parse_challenges
 from crfs_dav.registry.check import check
@@ -27,6 +28,7 @@ from crfs_dav.registry.tokens import Access, TokenServer
 from crfs_dav.registry.urls import check_target, origin, resolve_url, shown
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS_OF_ANY_METHOD = frozenset({307, 308})  # after the others a client asks by GET (RFC 9110, 15.4)
 _HOPS = 5
 _SLOWEST_BYTES_PER_SECOND = 256 << 10  # a big body gets more time than a small one, but not all the time
 
@@ -38,9 +40,10 @@ class Call:
     registry: Registry
     path: str
     scope: str
-    method: Literal["GET", "HEAD"] = "GET"
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     location: str | None = field(default=None, repr=False)  # signed, maybe
+    body: ReaderAt | None = None
 
 
 class Transport:
@@ -73,7 +76,7 @@ class Transport:
         for _ in range(_HOPS + 1):
             reply = self._ask_once(endpoint, url, call, deadline)
             target = reply.headers.get("Location")
-            if reply.status not in _REDIRECTS or target is None:
+            if reply.status not in _followed(call) or target is None:
                 reply.location = None if url == own else url
                 return reply
             reply.close()
@@ -105,7 +108,7 @@ class Transport:
 
     def _ask_once(self, endpoint: Endpoint, url: str, call: Call, deadline: Deadline) -> Reply:
         if origin(url) != origin(endpoint.url()):
-            return self._session.send(call.method, url, call.headers, deadline=deadline)
+            return self._send(url, call, None, deadline)
         access = Access(endpoint, call.scope)
         authorization = self._auth.known(access, deadline)
         reply = self._send(url, call, authorization, deadline)
@@ -131,12 +134,16 @@ class Transport:
 
     def _send(self, url: str, call: Call, authorization: str | None, deadline: Deadline) -> Reply:
         headers = dict(call.headers) if authorization is None else {**call.headers, "Authorization": authorization}
-        return self._session.send(call.method, url, headers, deadline=deadline)
+        return self._session.send(call.method, url, headers, deadline=deadline, body=call.body)
 
     def _ping(self, endpoint: Endpoint, deadline: Deadline) -> list[Challenge]:
         """Challenges of the registry's root: gcr.io sends none with the 401 of a real request (containers/image)."""
         with self._session.send("GET", endpoint.url(), {}, deadline=deadline) as reply:
             return parse_challenges(reply.headers.get("WWW-Authenticate", "")) if reply.status == 401 else []
+
+
+def _followed(call: Call) -> frozenset[int]:
+    return _REDIRECTS if call.method in ("GET", "HEAD") else _REDIRECTS_OF_ANY_METHOD
 
 
 class _BodyBroke(Unavailable):

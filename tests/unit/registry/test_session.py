@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from crfs_dav.demo.exchange import Answer
 from crfs_dav.errors import Corrupt, Unavailable
+from crfs_dav.readers import BytesReader
 from crfs_dav.registry.deadline import Clock, Deadline
 from crfs_dav.registry.session import HttpSession
 from crfs_dav.registry.settings import RegistrySettings
@@ -275,3 +277,56 @@ def test_proxy_of_the_environment_is_for_the_world_outside(
     assert _status(session, server.url, sleeps) == 204
 
     assert [request.headers["Host"] for request in proxy.requests] == ["registry.example"]
+
+
+BODY = bytes(range(256)) * 9000  # more than two reads
+
+
+def _send(session: HttpSession, method: str, server: Scripted, sleeps: Sleeps, body: bytes = BODY) -> int:
+    deadline = Deadline(20, sleeps.clock)
+    with session.send(method, server.url, {}, deadline=deadline, body=BytesReader(body)) as reply:
+        return reply.status
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_body_is_sent_with_its_length(method: str, scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(201)))
+
+    assert _send(session, method, server, sleeps) == 201
+    assert [(r.method, r.headers["Content-Length"]) for r in server.requests] == [(method, str(len(BODY)))]
+    assert server.requests[0].body == BODY
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_empty_body_has_a_length_too(method: str, scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(202)))
+
+    _send(session, method, server, sleeps, b"")
+
+    assert [(r.headers["Content-Length"], r.headers.get("Transfer-Encoding")) for r in server.requests] == [("0", None)]
+
+
+def test_put_is_tried_again_with_its_whole_body(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(503), Answer(201)))
+
+    assert _send(session, "PUT", server, sleeps) == 201
+    assert [request.body == BODY for request in server.requests] == [True, True]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("answer", [Answer(503), Answer(429, {"Retry-After": "1"})])
+def test_what_may_have_done_its_work_is_not_tried_again(
+    method: str, answer: Answer, scripted: Serve, session: HttpSession, sleeps: Sleeps
+) -> None:
+    server = scripted(in_turn(answer, Answer(201)))
+
+    assert _send(session, method, server, sleeps) == answer.status
+
+
+def test_body_that_takes_too_long_is_given_up(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
+    server = scripted(in_turn(Answer(201)))
+    late = Deadline(20, Clock(now=itertools.count(0, 15).__next__))
+
+    with pytest.raises(Unavailable, match=r"PUT .*: not done after 20 s"):
+        session.send("PUT", server.url, {}, deadline=late, body=BytesReader(BODY))
+    assert server.requests == []
