@@ -1,0 +1,85 @@
+"""What every command reads through: a client of the configured registries, and the images opened with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from crfs_dav.cache.disk import DiskStore
+from crfs_dav.cache.mapped import MappedFiles
+from crfs_dav.cache.memory import MemoryStore
+from crfs_dav.cache.tiered import TieredStore
+from crfs_dav.config import Config, password_of
+from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.columnstore import ColumnStore, NoFiles
+from crfs_dav.formats.spool import Spools
+from crfs_dav.images.store import ImageStore
+from crfs_dav.names import Registry
+from crfs_dav.readers import ByteStore
+from crfs_dav.registry.client import RegistryClient
+from crfs_dav.registry.connect import open_client
+from crfs_dav.registry.settings import Login, RegistrySettings
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Registries and images, as one configuration reads them; a context manager that ends what works behind them."""
+
+    client: RegistryClient
+    images: ImageStore
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop opening layers, and close the connections that are kept."""
+        self.images.close()
+        self.client.close()
+
+
+def open_upstream(config: Config) -> Upstream:
+    """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig."""
+    client = open_client(registry_settings(config))
+    means = Means(MemoryStore(config.cache.chunk_bytes), _spools(config), columns=_column_store(config))
+    return Upstream(client, ImageStore(client, _range_store(config), means))
+
+
+def registry_settings(config: Config) -> RegistrySettings:
+    """How `config` has registries talked to; raises BadConfig for a password that is not where it should be."""
+    named = config.named_registries()
+    logins: dict[Registry, Login] = {}
+    for registry, settings in named.items():
+        password = password_of(settings)
+        if settings.username is not None and password is not None:
+            logins[registry] = Login(settings.username, password)
+    return RegistrySettings(
+        schemes={registry: settings.scheme for registry, settings in named.items() if settings.scheme is not None},
+        credentials=logins.get,
+        workers=config.threads,
+        connect_seconds=config.limits.connect_timeout_seconds,
+        read_seconds=config.limits.read_timeout_seconds,
+        deadline_seconds=config.limits.deadline_seconds,
+    )
+
+
+def _range_store(config: Config) -> ByteStore:
+    memory = MemoryStore(config.cache.range_bytes)
+    if config.cache.disk_bytes == 0:
+        return memory
+    return TieredStore([memory, DiskStore(config.cache_directory(), config.cache.disk_bytes)])
+
+
+def _spools(config: Config) -> Spools | None:
+    if config.cache.spool_bytes == 0:
+        return None
+    return Spools(config.cache_directory() / "spool", config.cache.spool_bytes)
+
+
+def _column_store(config: Config) -> ColumnStore:
+    if config.cache.index_bytes == 0:
+        return ColumnStore(NoFiles())
+    return ColumnStore(MappedFiles(config.cache_directory() / "indexes", config.cache.index_bytes))
