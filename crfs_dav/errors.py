@@ -4,7 +4,9 @@ CrfsError
  +-- NotFound       no such registry, repository, tag, digest, path
  +-- AccessDenied   the registry, or this server's policy, says no
  +-- Unavailable    no answer, too slow, throttled, or broken for now: worth another try
+ |    +-- NoRoom    this server has not the disk for it: worth another try once somebody has made room
  +-- Corrupt        bytes that break their format, size or digest: no use trying again
+ |    +-- OverLimit more than the configuration allows them
  +-- BadName        text that is no legal name (a ValueError too)
 
 Texts have one word order: `<what>: <found>; expected <wanted>`.
@@ -33,8 +35,16 @@ class Unavailable(CrfsError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NoRoom(Unavailable):
+    """There is no room for it on this server's disk, or as much as the configuration gives it."""
+
+
 class Corrupt(CrfsError):
     """Bytes that are not what their format, size or digest promises."""
+
+
+class OverLimit(Corrupt):
+    """More than is read of bytes that others made: no use reading them again."""
 
 
 class BadName(CrfsError, ValueError):

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from crfs_dav.archive import Archive
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Candidate, Means
 from crfs_dav.formats.chunks import ChunkLoader
 from crfs_dav.formats.columnsfile import ColumnsFile
@@ -89,7 +89,7 @@ def open_estargz(candidate: Candidate) -> Archive | None:
     try:
         toc = _read_toc(compressed, footer.toc_offset, descriptor, limits)
     except Corrupt as error:
-        raise Corrupt(f"layer {descriptor.digest}: {error}") from None
+        raise type(error)(f"layer {descriptor.digest}: {error}") from None
     if toc.skipped:
         logger.warning(
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
@@ -126,7 +126,7 @@ def _compressed_toc(candidate: Candidate, footer: Footer) -> Iterator[memoryview
     end = candidate.blob.size - footer.size
     limit = candidate.limits.toc_compressed
     if end - footer.toc_offset > limit:
-        raise Corrupt(f"TOC: {end - footer.toc_offset} bytes compressed; expected at most {limit}")
+        raise OverLimit(f"TOC: {end - footer.toc_offset} bytes compressed; expected at most {limit}")
     before, in_tail = candidate.from_tail(footer.toc_offset, end)
     return chain(cut(before), cut(in_tail))
 
@@ -146,7 +146,7 @@ def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
     for piece in pieces:
         size += len(piece)
         if size > limit:
-            raise Corrupt(f"TOC: more than {limit} bytes inflated; expected fewer")
+            raise OverLimit(f"TOC: more than {limit} bytes inflated; expected fewer")
         yield piece
 
 

@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from crfs_dav.errors import CrfsError, Unavailable
+from crfs_dav.errors import CrfsError, NoRoom, Unavailable
 from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.limits import MIB
 from crfs_dav.names import Digest
@@ -58,7 +58,7 @@ class Spool:
         self.chunks: list[Chunk] = []
 
     def write(self, data: bytes) -> None:
-        """Append content; raises OSError, and Unavailable beyond the bytes that are allowed."""
+        """Append content; raises OSError, and NoRoom beyond the bytes that are allowed."""
         self._pending += data
         while len(self._pending) >= FRAME_SIZE:
             self._write_frame(bytes(self._pending[:FRAME_SIZE]))
@@ -83,7 +83,7 @@ class Spool:
     def _write_frame(self, content: bytes) -> None:
         frame = zstd.compress(content, 1)
         if self.size + len(frame) > self._max_bytes:
-            raise Unavailable(f"spool: more than {self._max_bytes} bytes; expected fewer")
+            raise NoRoom(f"spool: more than {self._max_bytes} bytes; expected fewer, or more of them in spool_bytes")
         self._file.write(frame)
         digest = Digest("sha256", hashlib.sha256(content).hexdigest())
         self.chunks.append(
@@ -185,7 +185,7 @@ class Spools:
                 job.set_exception(error)
             except OSError as error:
                 logger.warning("spool: %s; expected a folder to write to", error)
-                job.set_exception(Unavailable(f"spool: {os.strerror(error.errno or 0)}; expected room on the disk"))
+                job.set_exception(NoRoom(f"spool: {os.strerror(error.errno or 0)}; expected room on the disk"))
             except BaseException as error:
                 job.set_exception(error)
                 raise

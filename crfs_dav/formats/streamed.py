@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from crfs_dav.archive import Archive
-from crfs_dav.errors import Corrupt, Unavailable
+from crfs_dav.errors import Corrupt, OverLimit, Unavailable
 from crfs_dav.formats.candidate import Candidate
 from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
 from crfs_dav.formats.columns import Columns
@@ -80,7 +80,7 @@ class _Stream:
             columns = scan_tar(stream, self.candidate.limits)
             stream.drain()
         except Corrupt as error:
-            raise Corrupt(f"layer {self.key}: {error}") from None
+            raise type(error)(f"layer {self.key}: {error}") from None
         frames = passage.frames()
         if frames is None:
             self.spools.keep(self.key, passage.spooled())
@@ -135,7 +135,7 @@ class _Passage:
                 content.update(piece)
                 size += len(piece)
                 if size > limit:
-                    raise Corrupt(f"tar: more than {limit} bytes; expected fewer")
+                    raise OverLimit(f"tar: more than {limit} bytes; expected fewer")
                 self._are_small = self._are_small and size - frame.content <= _FRAME_LIMIT
                 self._write(piece)
                 yield piece

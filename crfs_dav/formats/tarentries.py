@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from crfs_dav.archive import Entry, Kind, Outline
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, ChunkRow, Columns, EntryList, Row
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.tarstream import TarHeader, TarStream
@@ -135,9 +135,9 @@ class _Scan:
         columns.extend_chunks(self._chunks)
         self._rows, self._chunks = [], []
         if len(columns) > limits.entries:
-            raise Corrupt(f"tar: more than {limits.entries} entries; expected fewer")
+            raise OverLimit(f"tar: more than {limits.entries} entries; expected fewer")
         if columns.text_size > limits.text_in_all or columns.xattrs_size > limits.xattrs_in_all:
-            raise Corrupt(f"tar: {columns.text_size} bytes of names; expected fewer, and fewer of xattrs")
+            raise OverLimit(f"tar: {columns.text_size} bytes of names; expected fewer, and fewer of xattrs")
 
 
 class TarArchive:

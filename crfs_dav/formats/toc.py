@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from crfs_dav.archive import Kind
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import OverLimit
 from crfs_dav.formats.columns import (
     BAD_DIGEST,
     EPOCH,
@@ -116,7 +116,7 @@ class _Intake:
         """Take in one batch."""
         self._entry_count += len(entries)
         if self._entry_count > self._limits.entries:
-            raise Corrupt(f"TOC: more than {self._limits.entries} entries; expected fewer")
+            raise OverLimit(f"TOC: more than {self._limits.entries} entries; expected fewer")
         for entry in entries:
             if entry.type == "chunk":
                 self._add_chunk(entry)
@@ -127,9 +127,9 @@ class _Intake:
         columns.extend_chunks(self._chunk_rows)
         self._rows, self._chunk_rows = [], []
         if columns.text_size > self._limits.text_in_all:
-            raise Corrupt(f"TOC: more than {self._limits.text_in_all} bytes of names; expected fewer")
+            raise OverLimit(f"TOC: more than {self._limits.text_in_all} bytes of names; expected fewer")
         if columns.xattrs_size > self._limits.xattrs_in_all:
-            raise Corrupt(f"TOC: more than {self._limits.xattrs_in_all} bytes of xattrs; expected fewer")
+            raise OverLimit(f"TOC: more than {self._limits.xattrs_in_all} bytes of xattrs; expected fewer")
 
     def _add_entry(self, entry: TocEntry) -> None:
         kind = _KIND_POSITIONS.get(entry.type, NONSENSE)

@@ -32,7 +32,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from crfs_dav.archive import Archive
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Candidate
 from crfs_dav.formats.chunks import ChunkLoader, Codec
 from crfs_dav.formats.estargz import HIDDEN
@@ -96,7 +96,7 @@ def open_zstdchunked(candidate: Candidate) -> Archive | None:
             return None
         toc = _read_toc(_stored_manifest(candidate, position), position, descriptor, limits)
     except Corrupt as error:
-        raise Corrupt(f"layer {descriptor.digest}: {error}") from None
+        raise type(error)(f"layer {descriptor.digest}: {error}") from None
     if toc.skipped:
         logger.warning(
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
@@ -116,7 +116,7 @@ def _stored_manifest(candidate: Candidate, position: Position) -> bytes:
     if not _FRAME_HEADER_SIZE < start < end <= size:
         raise Corrupt(f"manifest: blob bytes {start} to {end}; expected them within {size}")
     if position.size > limit:
-        raise Corrupt(f"manifest: {position.size} bytes compressed; expected at most {limit}")
+        raise OverLimit(f"manifest: {position.size} bytes compressed; expected at most {limit}")
     return b"".join(candidate.from_tail(start, end))
 
 
@@ -152,6 +152,6 @@ class _Document:
         for piece in decode(cut(self._stored)):
             size += len(piece)
             if size > self._limit:
-                raise Corrupt(f"manifest: more than {self._limit} bytes decoded; expected fewer")
+                raise OverLimit(f"manifest: more than {self._limit} bytes decoded; expected fewer")
             self._hash.update(piece)
             yield piece

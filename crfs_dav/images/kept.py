@@ -39,6 +39,12 @@ class Kept(Generic[K, V]):
         """Value kept under `key`, None where there is none now."""
         return self._find(key)
 
+    def discard(self, key: K) -> None:
+        """Forget `key`, if it is kept."""
+        with self._lock:
+            value = self._values.pop(key, None)
+            self._weight -= 0 if value is None else self._weigh(value)
+
     def _load(self, key: K, load: Callable[[], V]) -> V:
         value = self._find(key)  # the flight before ours may have landed between our look and our start
         if value is None:

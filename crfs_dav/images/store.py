@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from crfs_dav.archive import Archive
 from crfs_dav.cache.reader import CachedReader
-from crfs_dav.errors import AccessDenied, Corrupt, NotFound
+from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
+from crfs_dav.images.expiring import Expiring
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
 from crfs_dav.oci import (
@@ -28,7 +28,7 @@ from crfs_dav.oci import (
     parse_config,
     toc_annotations,
 )
-from crfs_dav.readers import ByteStore, ReaderAt, forget
+from crfs_dav.readers import ByteStore, ReaderAt
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.links import follow_links
@@ -41,6 +41,8 @@ _DOCUMENT_BYTES = 64 << 20
 _TREE_ENTRIES = 2_500_000  # about 200 bytes each
 _IMAGES = 256
 _OPENERS = 8  # layers opened at once, over all images
+_FLAW_SECONDS = 600.0  # for which what could not be read is not tried again: it may have cost a pass over the blob
+_NO_FORMAT = "no tar, packed or not, by its bytes"
 
 
 LayerKey = tuple[Digest, str]
@@ -48,23 +50,26 @@ LayerKey = tuple[Digest, str]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer as its archive says; `tree` is None where the blob is no archive that can be read lazily."""
+    """One layer as its archive says; `tree` is None where it cannot be read file by file, and `flaw` says why."""
 
     descriptor: Descriptor
     tree: Directory | None
     entry_count: int = 0
+    flaw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One image: its manifest, its layers (base first), and, where all of them have trees, the merged `root`.
-
-    `roots` are the layers' trees and `root` the merged one, both with links followed.
-    """
+    """One image: its manifest, its layers (base first), and `root`, those that have trees merged, links followed."""
 
     manifest: Manifest
     layers: Sequence[Layer]
-    root: Directory | None
+    root: Directory
+
+    @property
+    def flawed_layers(self) -> Sequence[tuple[int, Layer]]:
+        """Layers that cannot be read, and so are missing in `root`, by number."""
+        return [(number, layer) for number, layer in enumerate(self.layers) if layer.tree is None]
 
 
 class ImageStore:
@@ -79,6 +84,7 @@ class ImageStore:
         self._documents: Kept[Digest, bytes] = Kept(_DOCUMENT_BYTES, len)
         self._layers: Kept[LayerKey, Layer] = Kept(_TREE_ENTRIES, lambda layer: layer.entry_count + 1)
         self._images: Kept[Digest, Image] = Kept(_IMAGES, lambda image: 1)
+        self._flawed_layers: Expiring[LayerKey, Layer] = Expiring(_FLAW_SECONDS)
         self._roots: Kept[tuple[Digest, *LayerKey], Directory] = Kept(_IMAGES, lambda root: 1)
 
     def close(self) -> None:
@@ -112,12 +118,21 @@ class ImageStore:
             return None
 
     def layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
-        """The opened layer; raises Corrupt where it claims a format and breaks it."""
-        return self._layers.get(_layer_key(descriptor), lambda: self._open_layer(repository, descriptor))
+        """The opened layer; one that breaks its format or its bounds has a flaw. Raises what the registry raises."""
+        key = _layer_key(descriptor)
+        flawed = self._flawed_layers.peek(key)
+        if flawed is not None:
+            return flawed
+        try:
+            return self._layers.get(key, lambda: self._open_layer(repository, descriptor))
+        except (Corrupt, NoRoom) as error:
+            _log.warning("%s: shown as its blob: %s", repository, error)
+            flaw = str(error)
+        return self._flawed_layers.get(key, lambda: Layer(descriptor, None, flaw=flaw))
 
     def opened_layer(self, descriptor: Descriptor) -> Layer | None:
         """The layer, if it is open already; None else, and nothing is asked for it."""
-        return self._layers.peek(_layer_key(descriptor))
+        return self._layers.peek(_layer_key(descriptor)) or self._flawed_layers.peek(_layer_key(descriptor))
 
     def layer_root(self, repository: Repository, manifest: Manifest, descriptor: Descriptor) -> Directory | None:
         """The layer's tree with links followed inside it; None where it has no tree."""
@@ -129,31 +144,27 @@ class ImageStore:
         return self._roots.get(key, lambda: self._followed(repository, manifest, tree, tree_id))
 
     def image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
-        """The opened image, its layers opened in parallel; raises Corrupt where one of them is broken."""
-        return self._images.get(descriptor.digest, lambda: self._open_image(repository, descriptor, manifest))
+        """The opened image, its layers opened in parallel; raises what the registry raises."""
+
+        def opened() -> Image:
+            return self._images.get(descriptor.digest, lambda: self._open_image(repository, descriptor, manifest))
+
+        image = opened()
+        if all(self.opened_layer(layer.descriptor) is layer for _, layer in image.flawed_layers):
+            return image
+        self._images.discard(descriptor.digest)  # what could not be read may be readable by now
+        return opened()
 
     def _open_layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
-        archive = self._open_archive(self.blob(repository, descriptor), descriptor)
+        archive = open_archive(self.blob(repository, descriptor), descriptor, self._means)
         if archive is None:
-            _log.info("%s@%s: no layer that can be read lazily", repository, descriptor.digest)
-            return Layer(descriptor, None)
+            _log.info("%s@%s: no layer that can be read file by file", repository, descriptor.digest)
+            return Layer(descriptor, None, flaw=_NO_FORMAT)
         return Layer(descriptor, build_tree(archive, str(descriptor.digest)), len(archive.entries))
-
-    def _open_archive(self, blob: ReaderAt, descriptor: Descriptor) -> Archive | None:
-        """The archive; what came broken off the network and was kept is fetched once more."""
-        try:
-            return open_archive(blob, descriptor, self._means)
-        except Corrupt as error:
-            if not forget(blob, 0, blob.size):
-                raise
-            _log.warning("%s; reading the layer again", error)
-            return open_archive(blob, descriptor, self._means)
 
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))
         trees = [layer.tree for layer in layers if layer.tree is not None]
-        if len(trees) < len(layers):
-            return Image(manifest, layers, None)
         return Image(manifest, layers, self._followed(repository, manifest, merge(trees), str(descriptor.digest)))
 
     def _followed(self, repository: Repository, manifest: Manifest, tree: Directory, tree_id: str) -> Directory:

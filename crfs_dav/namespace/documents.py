@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from crfs_dav.archive import MIME_TYPE_XATTR, Entry, Kind
-from crfs_dav.images.store import ImageStore
+from crfs_dav.images.store import Image, ImageStore, Layer
 from crfs_dav.names import Repository
 from crfs_dav.oci import MANIFEST_SIZE_LIMIT, Descriptor
 from crfs_dav.readers import BytesReader, ReaderAt
 from crfs_dav.tree.lazy import LazyFile
-from crfs_dav.tree.node import Directory
-from crfs_dav.tree.static import StaticDirectory, StaticFile
+from crfs_dav.tree.static import StaticFile
 
 README = "README.txt"
 
@@ -37,10 +36,16 @@ def blob_file(store: ImageStore, repository: Repository, descriptor: Descriptor,
     return LazyFile(Entry(name, Kind.REG, size=descriptor.size, mode=0o644), str(descriptor.digest), content)
 
 
-def unreadable_directory(layers: Sequence[Descriptor], files: Sequence[LazyFile] = ()) -> Directory:
-    """What stands in for layers that cannot be read lazily: the reason, and the blobs themselves."""
-    text = _UNREADABLE.format(layers="\n".join(f"  {layer.digest}  {layer.media_type}" for layer in layers))
-    return StaticDirectory({README: StaticFile(text.encode()), **{file.entry.name: file for file in files}})
+def unreadable_layer_file(layer: Layer) -> StaticFile:
+    """The reason why a layer is shown as its blob."""
+    return _text_file(_UNREADABLE.format(layer=_described(layer)))
+
+
+def missing_layers_file(image: Image) -> StaticFile:
+    """What a merged image lacks, and what that means for what it shows."""
+    last = len(image.layers) - 1
+    lines = (f"layer {number} of 0 to {last}: {_described(layer)}" for number, layer in image.flawed_layers)
+    return _text_file(_MISSING.format(layers="\n  ".join(lines)))
 
 
 def no_listing_file(where: str, reason: str) -> StaticFile:
@@ -48,18 +53,38 @@ def no_listing_file(where: str, reason: str) -> StaticFile:
     return StaticFile(_NO_LISTING.format(where=where, reason=reason).encode())
 
 
-_UNREADABLE = """\
-These layers cannot be read file by file:
+def _described(layer: Layer) -> str:
+    descriptor = layer.descriptor
+    return f"{descriptor.digest}, {descriptor.media_type or 'no media type'}\n    {layer.flaw}"
 
-{layers}
+
+def _text_file(text: str) -> StaticFile:
+    return StaticFile(text.encode(errors="backslashreplace"))
+
+
+_UNREADABLE = """\
+This layer cannot be read file by file, so it is shown as it is stored, as one file:
+
+  {layer}
 
 crfs-dav reads layers that hold a table of contents, which says where each file lies (stargz,
 eStargz, zstd:chunked), and tars, packed with gzip or zstd or not at all, if it may keep a spool
-on disk (spool_bytes). Convert the image once, for example with
+on disk (spool_bytes). Bounds are set under `limits` in its configuration. An image that other
+tools can read can be converted, for example with
 
   ctr-remote image convert --estargz --oci SOURCE DESTINATION
 
 and push the result.
+"""
+
+_MISSING = """\
+This image is shown without layers that cannot be read file by file:
+
+  {layers}
+
+What the other layers hold is here. Of that, a missing layer may have changed or removed something,
+and what only it holds is missing: such a name, and any other that is not here, is answered with an
+error, not with "not found". Below /layers the missing layers are shown as they are stored.
 """
 
 _NO_LISTING = """\

@@ -9,7 +9,8 @@ from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import NotFound
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository, digest_of
-from crfs_dav.namespace.documents import blob_file, json_file, unreadable_directory
+from crfs_dav.namespace.documents import README, blob_file, json_file, unreadable_layer_file
+from crfs_dav.namespace.incomplete import IncompleteDirectory
 from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform, choose, is_runnable
 from crfs_dav.readers import BytesReader
 from crfs_dav.tree.lazy import LazyDirectory
@@ -25,7 +26,7 @@ def layers_directory(store: ImageStore, repository: Repository, manifest: Manife
 
     def open_layer(layer: Descriptor) -> Directory:
         root = store.layer_root(repository, manifest, layer)
-        return root or unreadable_directory([layer], [blob_file(store, repository, layer, layer.digest.file_name)])
+        return root or _unreadable_layer(store, repository, layer)
 
     children: dict[str, Node] = dict(artifact_files(store, repository, manifest.layers))
     archives = {
@@ -96,6 +97,13 @@ def artifact_files(store: ImageStore, repository: Repository, layers: Iterable[D
             name = layer.digest.file_name if not title or title in files or title in _RESERVED else title
             files[name] = blob_file(store, repository, layer, name)
     return files
+
+
+def _unreadable_layer(store: ImageStore, repository: Repository, layer: Descriptor) -> Directory:
+    blob = blob_file(store, repository, layer, layer.digest.file_name)
+    opened = store.layer(repository, layer)
+    shown = StaticDirectory({README: unreadable_layer_file(opened), blob.entry.name: blob})
+    return IncompleteDirectory(shown, f"layer {layer.digest}: {opened.flaw}")
 
 
 def _title(layer: Descriptor) -> str:

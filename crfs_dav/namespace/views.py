@@ -10,7 +10,8 @@ from crfs_dav.errors import Corrupt, NotFound
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
 from crfs_dav.namespace.describe import Subject, describe_image, platforms_table
-from crfs_dav.namespace.documents import unreadable_directory
+from crfs_dav.namespace.documents import README, missing_layers_file
+from crfs_dav.namespace.incomplete import IncompleteDirectory
 from crfs_dav.namespace.layers import IndexDirectory, artifact_files, is_archive, layers_directory
 from crfs_dav.oci import Descriptor, Index, Manifest, Platform, choose
 from crfs_dav.tree.described import DescribedDirectory, Description, description_of
@@ -20,6 +21,7 @@ from crfs_dav.tree.static import StaticDirectory
 View = Callable[[Repository, Descriptor], Directory]
 """Shows what a descriptor names: the directory of one reference. Raises any CrfsError but BadName."""
 
+_OTHER_README = "README-crfs.txt"
 _INDEX_DEPTH = 4  # indexes in indexes; the specification sets no bound
 
 
@@ -64,7 +66,11 @@ def _root(store: ImageStore, repository: Repository, descriptor: Descriptor, man
     if not any(map(is_archive, manifest.layers)):
         return StaticDirectory(artifact_files(store, repository, manifest.layers))
     image = store.image(repository, descriptor, manifest)
-    return image.root or unreadable_directory([layer.descriptor for layer in image.layers if layer.tree is None])
+    if not image.flawed_layers:
+        return image.root
+    missing = ", ".join(str(layer.descriptor.digest) for _, layer in image.flawed_layers)
+    name = _OTHER_README if README in image.root.children() else README
+    return IncompleteDirectory(image.root, f"layers that cannot be read: {missing}", {name: missing_layers_file(image)})
 
 
 def _describe_index(index: Index, platform: Platform, open_manifest: Callable[[Descriptor], Directory]) -> Description:

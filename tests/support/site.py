@@ -82,9 +82,11 @@ def _unused(_data: bytes) -> None:
 
 
 @contextmanager
-def site(registry: DemoRegistry, cache: Path | None = None, **settings: Any) -> Iterator[Site]:
-    """An app that knows `registry`, with its disk cache at `cache` or with none."""
-    where = {"disk_bytes": 0, "spool_bytes": 0, "index_bytes": 0} if cache is None else {"directory": str(cache)}
+def site(registry: DemoRegistry, cache: Path | dict[str, Any] | None = None, **settings: Any) -> Iterator[Site]:
+    """An app that knows `registry`, with its disk cache at `cache`, as these settings say, or with none."""
+    where: dict[str, Any] = {"disk_bytes": 0, "spool_bytes": 0, "index_bytes": 0}
+    if cache is not None:
+        where = cache if isinstance(cache, dict) else {"directory": str(cache)}
     values = {"registries": {registry.host: {"scheme": "http"}}, "cache": where, **settings}
     app = create_app(load_config(None, values))
     try:

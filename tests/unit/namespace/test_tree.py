@@ -191,7 +191,7 @@ def test_a_layer_that_is_not_lazy_is_its_blob_and_a_reason(crfs: Site, registry:
     assert crfs.get(f"/layers/{tail}/0/{digest_of(blob).file_name}").body == blob
     assert b"ctr-remote" in crfs.get(f"/layers/{tail}/0/README.txt").body
     assert crfs.get(f"/layers/{tail}/1/g").body == b"lazy"
-    assert crfs.names(f"/images/{tail}/") == ["README.txt"]
+    assert crfs.names(f"/images/{tail}/") == ["README.txt", "g"]
 
 
 @pytest.mark.parametrize(
