@@ -71,9 +71,9 @@ def _blob(content: Content, request: Request, repository: str, identifier: str) 
     digest = _digest(identifier)
     if digest is None:
         return refuse(400, "DIGEST_INVALID", f"no digest: {identifier}")
-    if content.tags(repository) is None:
+    data = content.blob(digest, repository)
+    if data is None and content.tags(repository) is None:
         return _name_unknown(repository)
-    data = content.blob(digest)
     if data is None:
         return refuse(404, "BLOB_UNKNOWN", f"blob unknown: {digest}")
     return _not_modified(request, digest) or blob_answer(data, digest, request)

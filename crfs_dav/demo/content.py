@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from crfs_dav.names import Digest, digest_of
 
+_ALL = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
@@ -17,19 +19,21 @@ class StoredManifest:
 
 
 class Content:
-    """Blobs by digest, shared by all repositories; manifests and tags by repository."""
+    """Blobs by digest, each in some repositories or in all; manifests and tags by repository."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blobs: dict[Digest, bytes] = {}
+        self._holders: dict[Digest, set[str]] = {}  # repositories that have a blob; _ALL stands for every one
         self._manifests: dict[str, dict[Digest, StoredManifest]] = {}
         self._tags: dict[str, dict[str, Digest]] = {}
 
-    def add_blob(self, data: bytes) -> Digest:
-        """Digest under which `data` is now held."""
+    def add_blob(self, data: bytes, repository: str | None = None) -> Digest:
+        """Digest under which `repository`, or each that there is, now holds `data`."""
         digest = digest_of(data)
         with self._lock:
             self._blobs[digest] = data
+            self._holders.setdefault(digest, set()).add(_ALL if repository is None else repository)
         return digest
 
     def add_manifest(self, repository: str, manifest: StoredManifest) -> Digest:
@@ -49,9 +53,11 @@ class Content:
             else:
                 tags[tag] = digest
 
-    def blob(self, digest: Digest) -> bytes | None:
-        """Bytes of a blob, or None."""
-        return self._blobs.get(digest)
+    def blob(self, digest: Digest, repository: str | None = None) -> bytes | None:
+        """Bytes of a blob that `repository`, or any, holds; or None."""
+        holders = self._holders.get(digest, set())
+        is_held = repository is None or repository in holders or (_ALL in holders and repository in self._tags)
+        return self._blobs.get(digest) if is_held else None
 
     def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:
         """A manifest of `repository`, or None."""

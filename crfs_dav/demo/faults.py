@@ -26,7 +26,11 @@ class Faults:
     unauthorized: float = 0  # 401 without a challenge
     throttled: float = 0  # 429 and Retry-After
     broken: float = 0  # 503, or `broken_status`
+    refused_digest: float = 0  # 400: what was uploaded has not the digest
     hung_up: float = 0  # the connection ends before the answer
+    # of what is sent to the registry
+    cut_upload: float = 0  # the connection ends after `cut_at` bytes of a body, which are taken
+    lost_answer: float = 0  # all is done, and the connection ends before the answer
     # of a blob's answer, also after a redirect
     ignored_range: float = 0  # 200 and the whole
     wrong_content_range: float = 0  # 206 that tells of the range after the one it gives
@@ -39,6 +43,7 @@ class Faults:
     wrong_digest_header: float = 0  # Docker-Content-Digest of something else
 
     path_contains: str = ""  # only such requests are spoiled
+    method: str = ""  # only these; empty: all
     delay_seconds: float = 0  # before each answer
     retry_after: str = "1"  # seconds, or an HTTP date
     broken_status: int = 503
@@ -64,7 +69,12 @@ def refusal(faults: Faults, request: Request) -> Answer | None:
 
 def spoil(faults: Faults, request: Request, serve: Callable[[Request], Answer]) -> Answer:
     """The answer of `serve`, with the faults that are due."""
+    if _is_due(faults, request) and len(request.body) > faults.cut_at and faults.take("cut_upload"):
+        serve(replace(request, body=request.body[: faults.cut_at]))
+        return NO_ANSWER
     answer = serve(request)
+    if _is_due(faults, request) and faults.take("lost_answer"):
+        return NO_ANSWER
     if answer.status not in (200, 206) or not _is_due(faults, request):
         return answer
     if answer.status == 206 and faults.take("ignored_range"):
@@ -76,7 +86,7 @@ def spoil(faults: Faults, request: Request, serve: Callable[[Request], Answer]) 
 
 
 def _is_due(faults: Faults, request: Request) -> bool:
-    return faults.path_contains in request.path
+    return faults.path_contains in request.path and faults.method in ("", request.method)
 
 
 def _is_blob(request: Request) -> bool:
@@ -142,6 +152,7 @@ _REFUSALS: dict[str, Callable[[Faults], Answer]] = {
     "throttled": lambda faults: with_header(
         refuse(429, "TOOMANYREQUESTS", "too many requests"), "Retry-After", faults.retry_after
     ),
+    "refused_digest": lambda faults: refuse(400, "DIGEST_INVALID", "provided digest did not match uploaded content"),
     "broken": lambda faults: refuse(faults.broken_status, "UNKNOWN", "something broke"),
 }
 

@@ -1,4 +1,4 @@
-"""`DemoRegistry`: a read-only registry inside the process, on 127.0.0.1, that records what it is asked.
+"""`DemoRegistry`: a registry inside the process, on 127.0.0.1, that records what it is asked; read-only unless told.
 
 It serves the sample image of `crfs-dav serve --demo`, and the tests, for which it also misbehaves.
 """
@@ -21,6 +21,7 @@ from crfs_dav.demo.faults import Faults, refusal, spoil
 from crfs_dav.demo.listener import Listener
 from crfs_dav.demo.login import TOKEN_PATH, Login
 from crfs_dav.demo.storage import Storage
+from crfs_dav.demo.uploads import Uploads, Writing
 from crfs_dav.names import Digest, parse_digest
 from crfs_dav.oci import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, Platform
 
@@ -30,13 +31,15 @@ Layer = tuple[bytes, Mapping[str, str]]  # blob and annotations
 class DemoRegistry:
     """A registry that listens from its making on until `close`; a context manager. For any thread.
 
-    `dialect` and `faults` may be changed, and replaced, at any time.
+    `dialect`, `writing` and `faults` may be changed, and replaced, at any time.
     """
 
-    def __init__(self, *, port: int = 0, dialect: Dialect | None = None) -> None:
+    def __init__(self, *, port: int = 0, dialect: Dialect | None = None, writing: Writing | None = None) -> None:
         self.dialect = dialect or Dialect()
+        self.writing = writing  # None: read-only
         self.faults = Faults()
         self._content = Content()
+        self._uploads = Uploads(self._content)
         self._login = Login()
         self._storage = Storage(self._content)
         self._requests: list[Request] = []
@@ -72,6 +75,11 @@ class DemoRegistry:
         with self._lock:
             return list(self._requests)
 
+    @property
+    def open_uploads(self) -> int:
+        """Uploads that were begun, and neither finished nor cancelled."""
+        return self._uploads.open_count
+
     def clear_requests(self) -> None:
         """Forget the requests so far."""
         with self._lock:
@@ -100,9 +108,9 @@ class DemoRegistry:
         manifest = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
-            "config": self._add_described(document, OCI_CONFIG),
+            "config": self._add_described(repository, document, OCI_CONFIG),
             "layers": [
-                self._add_described(blob, OCI_LAYER_GZIP) | ({"annotations": dict(notes)} if notes else {})
+                self._add_described(repository, blob, OCI_LAYER_GZIP) | ({"annotations": dict(notes)} if notes else {})
                 for blob, notes in layers
             ],
         }
@@ -145,12 +153,15 @@ class DemoRegistry:
         return self._login.check(self.dialect, request) or speak(self.dialect, request, self._redirected)
 
     def _redirected(self, request: Request) -> Answer:
-        found = answer(self._content, request)
+        found = self._written(request) or answer(self._content, request)
         if not self.dialect.redirects_blobs or "/blobs/" not in request.path or found.status not in (200, 206):
             return found
         digest = parse_digest(found.headers["Docker-Content-Digest"])
         path = self._storage.signed_path(digest, self.dialect.signature_seconds)
         return Answer(307, {"Location": f"http://{self._storage_host()}{path}"})
+
+    def _written(self, request: Request) -> Answer | None:
+        return None if self.writing is None else self._uploads.answer(self.writing, request)
 
     def _storage_host(self) -> str:
         """`127.0.0.1:<port>` of the storage, which is started when it is first needed."""
@@ -159,8 +170,9 @@ class DemoRegistry:
                 self._storage_listener = Listener(partial(self._serve, self._storage.answer))
             return self._storage_listener.host
 
-    def _add_described(self, data: bytes, media_type: str) -> dict[str, Any]:
-        return {"mediaType": media_type, "digest": str(self.add_blob(data)), "size": len(data)}
+    def _add_described(self, repository: str, data: bytes, media_type: str) -> dict[str, Any]:
+        digest = self._content.add_blob(data, repository)
+        return {"mediaType": media_type, "digest": str(digest), "size": len(data)}
 
     def _index_entry(self, repository: str, platform: Platform, digest: Digest) -> dict[str, Any]:
         manifest = self._content.manifest(repository, digest)

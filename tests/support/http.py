@@ -19,12 +19,15 @@ class Reply:
     body: bytes
 
 
-def fetch(url: str, headers: Mapping[str, str] | None = None, *, method: str = "GET") -> Reply:
+def fetch(
+    url: str, headers: Mapping[str, str] | None = None, *, method: str = "GET", body: bytes | None = None
+) -> Reply:
     """The reply to one request on a connection of its own; raises what `http.client` does."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, headers=headers or {})
+        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        connection.request(method, target, body, headers or {})
         response: Any = connection.getresponse()
         return Reply(response.status, response.headers, response.read())
     finally:
