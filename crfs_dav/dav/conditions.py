@@ -8,6 +8,7 @@ from enum import Enum
 
 from crfs_dav.dav.dates import http_date, parse_http_date
 from crfs_dav.dav.request import Request
+from crfs_dav.dav.response import Header
 
 _ENTITY_TAG = re.compile(r'(W/)?("[^"]*")')
 
@@ -22,10 +23,18 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells one content from another: a strong entity tag in quotes, a time in seconds since 1970."""
+    """What tells one content from another: a strong entity tag in quotes, and a time in seconds since 1970.
+
+    None for content that has no time of its own: then no date says anything about it.
+    """
 
     etag: str
-    seconds: int
+    seconds: int | None
+
+    def headers(self) -> list[Header]:
+        """The headers that state them."""
+        date = [] if self.seconds is None else [("Last-Modified", http_date(self.seconds))]
+        return [("ETag", self.etag), *date]
 
 
 def judge(request: Request, current: Validators) -> Verdict:
@@ -45,9 +54,7 @@ def judge(request: Request, current: Validators) -> Verdict:
 
 def range_applies(if_range: str | None, current: Validators) -> bool:
     """True if `If-Range` is absent, or names exactly the current tag or date (macOS resumes by date)."""
-    if if_range is None:
-        return True
-    return if_range.strip() in (current.etag, http_date(current.seconds))
+    return if_range is None or if_range.strip() in [value for _, value in current.headers()]
 
 
 def _lists(header: str, etag: str, *, weakly: bool) -> bool:
@@ -56,13 +63,13 @@ def _lists(header: str, etag: str, *, weakly: bool) -> bool:
     return any(tag == etag and (weakly or not weak) for weak, tag in _ENTITY_TAG.findall(header))
 
 
-def _is_before(header: str | None, seconds: int) -> bool:
+def _is_before(header: str | None, seconds: int | None) -> bool:
     """True if `header` is a date and lies before `seconds`."""
     asked = None if header is None else parse_http_date(header)
-    return asked is not None and asked < seconds
+    return asked is not None and seconds is not None and asked < seconds
 
 
-def _is_from(header: str | None, seconds: int) -> bool:
+def _is_from(header: str | None, seconds: int | None) -> bool:
     """True if `header` is a date and lies at `seconds` or after: equal is not modified."""
     asked = None if header is None else parse_http_date(header)
-    return asked is not None and asked >= seconds
+    return asked is not None and seconds is not None and asked >= seconds

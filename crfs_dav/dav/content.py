@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from crfs_dav.dav.conditions import Validators, Verdict, judge, range_applies
-from crfs_dav.dav.dates import http_date, seconds_of
+from crfs_dav.dav.dates import seconds_of
 from crfs_dav.dav.media_types import is_active, media_type
 from crfs_dav.dav.multipart import PARTS_LIMIT, ByteRanges, coalesced
 from crfs_dav.dav.ranges import Span, parse_range
@@ -18,6 +18,8 @@ from crfs_dav.readers import ReaderAt
 from crfs_dav.tree.node import File
 
 _PIECE = 256 << 10
+# The content behind a tag may change; browsers would keep a file of some years for months without asking.
+_ALWAYS_ASK = ("Cache-Control", "max-age=0, must-revalidate")
 _SANDBOX = ("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 
 
@@ -53,9 +55,9 @@ def etag_of(file: File) -> str:
 
 
 def _choose(request: Request, name: str, file: File) -> _Part:
-    size = file.entry.size
-    current = Validators(etag_of(file), seconds_of(file.entry.mtime))
-    validators = [("ETag", current.etag), ("Last-Modified", http_date(current.seconds)), ("Accept-Ranges", "bytes")]
+    size, mtime = file.entry.size, file.entry.mtime
+    current = Validators(etag_of(file), None if mtime is None else seconds_of(mtime))
+    validators = [*current.headers(), ("Accept-Ranges", "bytes"), _ALWAYS_ASK]
     verdict = judge(request, current)
     if verdict is Verdict.NOT_MODIFIED:
         return _Part(verdict.value, validators)

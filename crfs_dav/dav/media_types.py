@@ -83,22 +83,29 @@ _STATED = re.compile(rb"[A-Za-z0-9][A-Za-z0-9!#$_.+-]{0,62}/[A-Za-z0-9][A-Za-z0-
 
 
 def media_type(name: str, file: File) -> str:
-    """Content type of `file`: what its `user.mime_type` attribute says, else by name, else by its first bytes.
+    """Content type to send with the content of `file`: what is stated, else by its first bytes, else octets.
 
-    These only where somebody has read the file not long ago: a listing must not fetch anything.
+    By these only where somebody has read the file not long ago, so that HEAD costs nothing and equals GET.
+    """
+    return stated_type(name, file) or _sniffed(file) or OCTETS
+
+
+def stated_type(name: str, file: File) -> str | None:
+    """Content type of `file` as its `user.mime_type` attribute says, else by name; None where both say nothing.
+
+    The same at any time and on every replica: the only one that listings hold, for they are kept, here and there.
     """
     stated = file.entry.xattrs.get(MIME_TYPE_XATTR)
     if stated is None or not _STATED.fullmatch(stated):
-        by_name = media_type_of(name)
-        return by_name if by_name != OCTETS else _sniffed(file) or OCTETS
+        return type_by_name(name)
     essence = stated.decode().lower()
     return f"{essence}; charset=utf-8" if essence.startswith("text/") else essence
 
 
-def media_type_of(name: str) -> str:
-    """Content type of a file called `name`; text is UTF-8, the unknown are octets."""
+def type_by_name(name: str) -> str | None:
+    """Content type of a file called `name`, None for the unknown; text is UTF-8."""
     _, dot, extension = name.rpartition(".")
-    by_name = _TYPES_BY_NAME.get(name, OCTETS)
+    by_name = _TYPES_BY_NAME.get(name)
     return _TYPES.get(extension.lower(), by_name) if dot else by_name
 
 

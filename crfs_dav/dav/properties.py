@@ -1,7 +1,8 @@
 """The live properties: name to value function (RFC 4918 section 15), ready-made XML around the values.
 
 Not here, on purpose: quota (macOS 15.4 and later hang 90 s on it), displayname (a name that XML or Windows cannot
-hold would void the whole listing), supportedlock and lockdiscovery (class 1 has no locks).
+hold would void the whole listing), supportedlock and lockdiscovery (class 1 has no locks). No getcontenttype where only
+first bytes could tell it: what GET says of such a file grows with what was read, and gvfs and KIO guess better by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from crfs_dav.dav.content import etag_of
 from crfs_dav.dav.dates import http_date, iso_date, seconds_of
-from crfs_dav.dav.media_types import media_type
+from crfs_dav.dav.media_types import stated_type
 from crfs_dav.dav.names import quote
 from crfs_dav.dav.xmlnames import XmlName, element
 from crfs_dav.tree.node import File, Node, is_directory
@@ -72,7 +73,7 @@ def _creation_date(_name: str, node: Node) -> str:
     return iso_date(seconds_of(node.entry.mtime))
 
 
-def _of_file(value: Callable[[str, File], str]) -> ValueOf:
+def _of_file(value: Callable[[str, File], str | None]) -> ValueOf:
     """A property that only files have."""
 
     def value_of(name: str, node: Node) -> str | None:
@@ -111,7 +112,7 @@ PROPERTIES = _table(
     _property(DAV, "getlastmodified", _last_modified, in_allprop=True),
     _property(DAV, "creationdate", _creation_date, in_allprop=True),
     _property(DAV, "getetag", _of_file(lambda _name, file: etag_of(file)), in_allprop=True),
-    _property(DAV, "getcontenttype", _of_file(media_type), in_allprop=True),
+    _property(DAV, "getcontenttype", _of_file(stated_type), in_allprop=True),
     _property(APACHE, "executable", _of_file(_executable)),
     _property(CRFS, "mode", lambda _name, node: f"{node.entry.mode:04o}"),
     _property(CRFS, "owner", lambda _name, node: str(node.entry.uid)),

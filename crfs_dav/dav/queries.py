@@ -20,7 +20,7 @@ _DEPTH_LIMIT = 32
 _ELEMENTS_LIMIT = 1000
 _SEPARATOR = " "  # legal in no local name
 # A namespace is a URI (RFC 3986); parsers built on libxml2 would throw our whole answer away for any other.
-_NAMESPACE = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*#?(?:[A-Za-z0-9._~:/?-])*")
+_NAMESPACE = re.compile(r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*(?:#[A-Za-z0-9._~:/?-]*)?")
 
 _PROPFIND = XmlName("DAV:", "propfind")
 _PROP = XmlName("DAV:", "prop")

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 DISCARD_LIMIT = 64 << 20
 _PIECE = 1 << 20
-# RFC 3986's path, less `&`, which is an entity in XML.
 
 
 class Request:

@@ -20,7 +20,8 @@ from crfs_dav.tree.described import Child, Column, Description, Fact, Table, Val
 _log = logging.getLogger(__name__)
 
 _LAYER_LIMIT = 1000  # rows
-_ZSTD_CHUNKED = (".zstd-chunked.manifest-position", ".zstd-chunked.manifest-checksum")
+_ZSTD_CHUNKED_KEYS = (".zstd-chunked.manifest-position", ".zstd-chunked.manifest-checksum")
+_ESTARGZ, _ZSTD_CHUNKED = "eStargz", "zstd:chunked"
 _COLUMNS = (
     Column("Layer"),
     Column("Made by", is_code=True),
@@ -101,10 +102,10 @@ def format_of(layer: Descriptor) -> str:
     """The format that a layer's descriptor claims."""
     if not is_archive(layer):
         return layer.media_type.partition(";")[0][:100]
+    if any(key.endswith(_ZSTD_CHUNKED_KEYS) for key in layer.annotations):
+        return _ZSTD_CHUNKED
     if TOC_DIGEST_ANNOTATION in layer.annotations:
-        return "eStargz"
-    if any(key.endswith(_ZSTD_CHUNKED) for key in layer.annotations):
-        return "zstd:chunked"
+        return _ESTARGZ
     packing = layer.media_type.replace(".", "+").rpartition("+")[2]
     return f"tar, {packing}" if packing in ("gzip", "zstd") else "tar"
 
@@ -115,7 +116,7 @@ def _is_readable(store: ImageStore, layer: Descriptor) -> str | None:
     opened = store.opened_layer(layer)
     if opened is not None:
         return "no, only whole" if opened.tree is None else "yes"
-    return "yes" if TOC_DIGEST_ANNOTATION in layer.annotations else "not opened yet"
+    return "yes" if format_of(layer) in (_ESTARGZ, _ZSTD_CHUNKED) else "not opened yet"
 
 
 def _pairs_table(title: str, found: tuple[tuple[str, str], ...]) -> Table:

@@ -22,6 +22,18 @@ def client(serve: Serve) -> DavClient:
     return serve(directory(file=FILE))
 
 
+def test_content_without_a_time_is_not_judged_by_dates(serve: Serve) -> None:
+    file = TreeFile(b"content", mtime=None)
+    client = serve(directory(file=file))
+    epoch = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+    assert "last-modified" not in client.head("/file").headers
+    for name in ("If_Modified_Since", "If_Unmodified_Since"):
+        assert client.get("/file", **{name: epoch}).status == 200
+    assert client.get("/file", If_Range=epoch, Range="bytes=0-1").status == 200
+    assert client.get("/file", If_Range=f'"{file.content_id}"', Range="bytes=0-1").status == 206
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -28,6 +28,7 @@ def test_a_file_comes_whole_with_all_its_headers(client: DavClient) -> None:
         "content-length": "5",
         "content-type": "text/plain; charset=utf-8",
         "accept-ranges": "bytes",
+        "cache-control": "max-age=0, must-revalidate",
         "etag": HELLO_ETAG,
         "last-modified": HTTP_MTIME,
         "x-content-type-options": "nosniff",

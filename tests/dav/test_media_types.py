@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.archive import MIME_TYPE_XATTR
-from crfs_dav.dav.media_types import media_type, media_type_of
+from crfs_dav.dav.media_types import media_type, stated_type, type_by_name
 from crfs_dav.dav.sniffing import sniff
 from crfs_dav.demo.registry import DemoRegistry
 from tests.dav.conftest import Serve
 from tests.support.archives import file
+from tests.support.dav import D, parse_multistatus
 from tests.support.dav_tree import TreeFile, directory
 from tests.support.images import add_layers, layer_of
 from tests.support.site import site
@@ -31,15 +32,16 @@ TEXT = "text/plain; charset=utf-8"
         ("x.tar.gz", "application/gzip"),
         ("logo.svg", "image/svg+xml"),
         ("data.json", "application/json"),
-        ("bash", "application/octet-stream"),
-        ("x.unknown", "application/octet-stream"),
+        ("bash", None),
+        ("x.unknown", None),
         (".json", "application/json"),
-        ("", "application/octet-stream"),
-        ("ends.", "application/octet-stream"),
+        ("", None),
+        ("ends.", None),
     ],
 )
-def test_the_type_follows_from_the_name(name: str, wanted: str) -> None:
-    assert media_type_of(name) == wanted
+def test_the_type_follows_from_the_name(name: str, wanted: str | None) -> None:
+    assert type_by_name(name) == wanted
+    assert media_type(name, TreeFile(b"")) == (wanted or "application/octet-stream")
 
 
 @pytest.mark.parametrize(
@@ -47,15 +49,15 @@ def test_the_type_follows_from_the_name(name: str, wanted: str) -> None:
     [
         (b"application/json", "application/json"),
         (b"Text/Plain", "text/plain; charset=utf-8"),
-        (b"", "application/octet-stream"),
-        (b"text/html\r\nSet-Cookie: a=b", "application/octet-stream"),
-        (b"text/html; charset=utf-7", "application/octet-stream"),
-        (b"\xff/\xfe", "application/octet-stream"),
-        (b"a/b&c", "application/octet-stream"),
+        (b"", None),
+        (b"text/html\r\nSet-Cookie: a=b", None),
+        (b"text/html; charset=utf-7", None),
+        (b"\xff/\xfe", None),
+        (b"a/b&c", None),
     ],
 )
-def test_a_stated_type_is_taken_only_where_it_is_one(stated: bytes, wanted: str) -> None:
-    assert media_type("config", TreeFile(xattrs={MIME_TYPE_XATTR: stated})) == wanted
+def test_a_stated_type_is_taken_only_where_it_is_one(stated: bytes, wanted: str | None) -> None:
+    assert stated_type("config", TreeFile(xattrs={MIME_TYPE_XATTR: stated})) == wanted
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,22 @@ def test_a_file_without_extension_gets_a_type_once_it_was_read() -> None:
 
     assert (before, listed) == ("application/octet-stream", 0)
     assert after == [TEXT, TEXT]
+
+
+def test_a_listing_never_says_another_type_than_the_file() -> None:
+    """Kept or not, before anything was read or after: it says what GET says, or nothing."""
+    with DemoRegistry() as registry, site(registry) as app:
+        add_layers(registry, "my/app", "1", layer_of(file("run", b"#!/bin/sh\necho\n"), file("notes.txt", b"text")))
+        folder = f"/images/{registry.host}/my/app/1"
+        listings = []
+        for _ in range(2):
+            listings.append(app.request("PROPFIND", folder, depth="1").body)
+            app.get(f"{folder}/run")
+
+    assert listings[0] == listings[1]
+    listed = {each.href.rpartition("/")[2]: each for each in parse_multistatus(listings[0])}
+    assert listed["notes.txt"].text("getcontenttype") == TEXT
+    assert D + "getcontenttype" not in listed["run"].properties()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.support.dav_tree import HTTP_MTIME, TreeFile, directory
 
 EXECUTABLE = "{http://apache.org/dav/props/}executable"
 FINITE_DEPTH = b'<D:error xmlns:D="DAV:"><D:propfind-finite-depth/></D:error>'
+PAGE = TreeFile(b"<p>")
 FULL = TreeFile(
     b"content",
     kind=Kind.REG,
@@ -40,7 +41,7 @@ FULL = TreeFile(
 def client(serve: Serve) -> DavClient:
     inner = directory(file=TreeFile(b"12345"), full=FULL, empty=TreeFile(b""))
     many = StaticDirectory({f"entry-{number:05}": TreeFile(b"") for number in range(9000)})
-    return serve(directory({"dir": inner, "many": many, "page.html": TreeFile(b"<p>")}))
+    return serve(directory({"dir": inner, "many": many, "page.html": PAGE}))
 
 
 def test_depth_0_is_the_resource_alone(client: DavClient) -> None:
@@ -84,15 +85,15 @@ def test_a_missing_resource_is_a_plain_404(client: DavClient) -> None:
 
 
 def test_a_file_has_its_usual_properties(client: DavClient) -> None:
-    (response,) = client.responses("/dir/full")
+    (response,) = client.responses("/page.html")
 
     assert {name.removeprefix(D): element.text for name, element in response.properties().items()} == {
         "resourcetype": None,
-        "getcontentlength": "7",
+        "getcontentlength": "3",
         "getlastmodified": HTTP_MTIME,
         "creationdate": "2024-05-06T07:08:09Z",
-        "getetag": f'"{FULL.content_id}"',
-        "getcontenttype": "application/octet-stream",
+        "getetag": f'"{PAGE.content_id}"',
+        "getcontenttype": "text/html; charset=utf-8",
     }
     assert len(response.propstats) == 1
 
@@ -112,7 +113,14 @@ def test_properties_equal_the_headers_of_a_get(client: DavClient, path: str) -> 
     assert response.text("getetag") == headers["etag"]
     assert response.text("getlastmodified") == headers["last-modified"]
     assert response.text("getcontentlength") == headers["content-length"]
-    assert response.text("getcontenttype") == headers["content-type"]
+
+
+def test_a_type_is_stated_as_get_states_it_or_not_at_all(client: DavClient) -> None:
+    unknown, page = (client.responses(path)[0] for path in ("/dir/file", "/page.html"))
+
+    assert page.text("getcontenttype") == client.head("/page.html").headers["content-type"]
+    assert D + "getcontenttype" not in unknown.properties()
+    assert client.head("/dir/file").headers["content-type"] == "application/octet-stream"
 
 
 def test_what_a_resource_has_not_comes_after_what_it_has(client: DavClient) -> None:
@@ -199,7 +207,7 @@ def test_allprop_includes_what_it_is_asked_to(client: DavClient) -> None:
     (response,) = client.responses("/dir/full", b'<propfind xmlns="DAV:"><allprop/>%s</propfind>' % include)
 
     assert response.text(EXECUTABLE) == "T"
-    assert len(response.properties()) == 7
+    assert len(response.properties()) == 6
     assert response.propstats[0][0] == 200
 
 
@@ -234,7 +242,7 @@ def test_a_huge_listing_is_made_in_bounded_memory() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    assert size > 8_000_000
+    assert size > 6_000_000
     assert peak < 500_000
 
 

@@ -68,6 +68,8 @@ BAD = {
     "encoding unknown": b'<?xml version="1.0" encoding="x-unheard"?><propfind xmlns="DAV:"><allprop/></propfind>',
     "bytes that are not UTF-8": b'<propfind xmlns="DAV:"><prop><a>\xff</a></prop></propfind>',
     "a namespace that is no URI": b'<propfind xmlns="DAV:"><prop><b xmlns="{a}"/></prop></propfind>',
+    "a long namespace that is no URI": b'<propfind xmlns="DAV:"><prop><b xmlns="%s^"/></prop></propfind>'
+    % (b"a" * 60_000),
     "empty namespace by prefix": b'<propfind xmlns="DAV:"><prop><a:b xmlns:a=""/></prop></propfind>',
 }
 

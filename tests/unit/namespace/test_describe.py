@@ -18,6 +18,7 @@ from crfs_dav.oci import TITLE_ANNOTATION, TOC_DIGEST_ANNOTATION, Descriptor, Pl
 from tests.support.archives import dir_, file, tar_of, targz_of
 from tests.support.images import layer_of
 from tests.support.site import Site, asked, site
+from tests.support.zstdchunked import Dialect, ZstdCrafter
 
 CONFIG = {
     "created": "2018-04-26T21:08:43.123456789Z",
@@ -175,6 +176,18 @@ def test_a_layer_that_is_read_only_whole_says_so_once_it_was_opened(registry: De
         after = _table(_document(served, path), "Layers")[0][4]
 
     assert (before, after) == ("not opened yet", "no, only whole")
+
+
+@pytest.mark.parametrize("dialect", ["stargz-snapshotter", "containers"])
+def test_a_layer_whose_annotations_say_so_is_readable_before_it_was_opened(
+    registry: DemoRegistry, dialect: Dialect
+) -> None:
+    blob, annotations = ZstdCrafter(dialect).file("a", b"a").build()
+    registry.add_image("my/app", "zstd", [(blob, {TOC_DIGEST_ANNOTATION: "x", **annotations})], config=CONFIG)
+    with site(registry) as served:
+        rows = _table(_document(served, f"/layers/{registry.host}/my/app/zstd/"), "Layers")
+
+    assert rows[0][3:5] == ["zstd:chunked", "yes"]
 
 
 def test_only_a_browser_costs_the_request_for_the_config(registry: DemoRegistry) -> None:
