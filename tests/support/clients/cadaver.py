@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -19,14 +19,17 @@ _REFUSED = re.compile(r"^Could not access|failed:|^Error:|collection resource")
 _DATE = re.compile(r"DAV: getlastmodified = (?P<date>.*)")
 
 
-def view(url: str, scratch: Path) -> View:
-    """Everything under `url`: one session a level of `ls`, then one session of `get` and `propget`."""
+def view(url: str, scratch: Path, closed: Container[str] = ()) -> View:
+    """Everything under `url`: one session a level of `ls`, then one session of `get` and `propget`.
+
+    It does not look into the directories `closed`: some names cannot be typed in it.
+    """
     found: dict[str, Facts] = {}
     level = [""]
     while level:
         listed = _listings(_talk(url, [f'ls "./{path}"' for path in level]), level)
         found |= listed
-        level = [path for path, facts in listed.items() if facts.is_directory]
+        level = [path for path, facts in listed.items() if facts.is_directory and path not in closed]
     files = [path for path, facts in found.items() if not facts.is_directory]
     copies = scratch / "copies"
     copies.mkdir()
