@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from crfs_dav.archive import Entry, Kind, Outline
 from crfs_dav.errors import Corrupt, OverLimit
-from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, ChunkRow, Columns, EntryList, Row
+from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, NONSENSE, ChunkRow, Columns, EntryList, Row
 from crfs_dav.formats.limits import MIB, Limits
+from crfs_dav.formats.sparse import Piece, SparseReader
 from crfs_dav.formats.tarstream import TarHeader, TarStream
 from crfs_dav.readers import BytesReader, ReaderAt, Section
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 1024  # entries
 _MIN_MTIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
@@ -73,19 +77,25 @@ class _Scan:
         self._rows: list[Row] = []
         self._chunks: list[ChunkRow] = []
         self._chunk_count = 0
+        self._flaws = 0
+        self._first_flaw = ""
 
     def add(self, header: TarHeader) -> None:
         start = self._stream.offset
         content = self._read_content(header.size)
+        if header.flaw:
+            self._flaws += 1
+            self._first_flaw = self._first_flaw or f"{header.name[:200]!r}: {header.flaw}"
         name = header.name.encode("utf-8", "surrogateescape")
         link = header.link_name.encode("utf-8", "surrogateescape")
         if self._is_unfit(name, link):
             return
-        digest = self._columns.add_digest(content) if header.kind is Kind.REG else NO_DIGEST
+        is_plain = header.kind is Kind.REG and not header.flaw and header.sparse is None
+        digest = self._columns.add_digest(content) if is_plain else NO_DIGEST
         is_link = header.kind in (Kind.SYMLINK, Kind.HARDLINK)
         self._rows.append(self._row(header, name + b"\0" + link if is_link and link else name, digest))
-        if header.size:
-            self._chunks.append(ChunkRow(start, 0, 0, header.size, digest))
+        for piece in () if header.flaw else _pieces(header):
+            self._chunks.append(ChunkRow(start + piece.stored_offset, 0, piece.file_offset, piece.size, digest))
             self._chunk_count += 1
         if len(self._rows) == _BATCH:
             self._flush()
@@ -93,6 +103,8 @@ class _Scan:
     def finish(self) -> Columns:
         self._flush()
         self._columns.finish(self._stream.offset)
+        if self._flaws:
+            logger.warning("tar: %d files cannot be read, the first is %s", self._flaws, self._first_flaw)
         return self._columns
 
     def _read_content(self, size: int) -> bytes:
@@ -117,7 +129,7 @@ class _Scan:
         return Row(
             text=text,
             kind=KINDS.index(header.kind),
-            size=header.size,
+            size=_content_size(header),
             mode=header.mode,
             uid=header.uid & 0xFFFF_FFFF,
             gid=header.gid & 0xFFFF_FFFF,
@@ -138,6 +150,18 @@ class _Scan:
             raise OverLimit(f"tar: more than {limits.entries} entries; expected fewer")
         if columns.text_size > limits.text_in_all or columns.xattrs_size > limits.xattrs_in_all:
             raise OverLimit(f"tar: {columns.text_size} bytes of names; expected fewer, and fewer of xattrs")
+
+
+def _pieces(header: TarHeader) -> Sequence[Piece]:
+    if header.sparse is not None:
+        return header.sparse.pieces
+    return (Piece(0, header.size, 0),) if header.size else ()
+
+
+def _content_size(header: TarHeader) -> int:
+    if header.flaw:
+        return NONSENSE
+    return header.size if header.sparse is None else header.sparse.size
 
 
 class TarArchive:
@@ -162,8 +186,12 @@ class TarArchive:
         position = range(len(self._columns))[position]
         if self._columns.kind(position) is not Kind.REG:
             raise Corrupt(f"kind: {self._columns.kind(position).value}; expected reg")
-        rows = self._columns.chunk_rows(position)
-        if not rows:
-            return BytesReader(b"")
-        chunk = self._columns.chunk_row(rows[0])
-        return Section(self._content, chunk.offset, chunk.size)
+        size = self._columns.size(position)
+        if size == NONSENSE:
+            name = self._entries[position].name
+            raise Corrupt(f"file {name[:200]!r}: a map or a type that cannot be read; expected a plain file")
+        chunks = [self._columns.chunk_row(row) for row in self._columns.chunk_rows(position)]
+        if len(chunks) == 1 and chunks[0].size == size:
+            return Section(self._content, chunks[0].offset, size)
+        pieces = [Piece(chunk.file_offset, chunk.size, chunk.offset) for chunk in chunks]
+        return SparseReader(self._content, size, pieces) if size else BytesReader(b"")

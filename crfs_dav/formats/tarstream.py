@@ -11,12 +11,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO
 
 from crfs_dav.archive import Kind
 from crfs_dav.errors import Corrupt
+from crfs_dav.formats.sparse import (
+    FIRST_COUNT,
+    NEXT_COUNT,
+    NEXT_IS_CONTINUED,
+    OLD_IS_CONTINUED,
+    OLD_PAIRS,
+    OLD_SIZE,
+    SparseMap,
+    is_sparse,
+    is_version_1,
+    numbers_of_lines,
+    recorded_numbers,
+    recorded_size,
+    sparse_map,
+)
 
 BLOCK = 512  # bytes
 _EXTENSION_LIMIT = 1 << 20  # bytes of one extension (CVE-2025-58183 is Go's archive/tar without such a limit)
@@ -25,6 +40,8 @@ _SIZE_LIMIT = 1 << 62  # bytes a member may claim
 _SKIP_SIZE = 1 << 20  # bytes
 _SECONDS = re.compile(rb"-?[0-9]{1,18}(\.[0-9]{0,18})?")  # no exponent: Fraction would work it out
 _XATTR_PREFIX = "SCHILY.xattr."
+_SPARSE = "sparse; expected its map"  # a header whose map is still to be read
+_SPARSE_PAIR = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")  # repeated, in turns
 
 _KINDS = {
     b"0": Kind.REG,
@@ -56,6 +73,8 @@ class TarHeader:
     group_name: str
     device: tuple[int, int]  # major, minor
     xattrs: Mapping[str, bytes]
+    sparse: SparseMap | None = None  # where the payload belongs, of a file with holes
+    flaw: str = ""  # why the content cannot be read, where it cannot
 
 
 class TarStream:
@@ -83,10 +102,11 @@ class TarStream:
                 return None
             raw += block
             type_ = _checked_type(block)
-            if type_ not in b"xgLK":
-                header = _header(bytes(raw), block, {**self._global_records, **extensions})
+            if type_ not in b"xgLKX":
+                records = {**self._global_records, **extensions}
+                header = _header(bytes(raw), block, records)
                 self._left, self._padding = header.size, -header.size % BLOCK
-                return header
+                return header if header.flaw != _SPARSE else self._sparse(header, block, records)
             payload = self._extension(block)
             raw += payload
             self._extend(type_, payload[: _number(block[124:136], "size")], extensions)
@@ -111,6 +131,48 @@ class TarStream:
             self.read(_SKIP_SIZE)
         self.read_padding()
 
+    def _sparse(self, header: TarHeader, block: bytes, records: Mapping[str, bytes]) -> TarHeader:
+        """The header of a sparse file, its map read; one whose map makes no sense has a flaw."""
+        raw = bytearray(header.raw)
+        try:
+            if block[156:157] == b"S":
+                size, numbers = _number(block[OLD_SIZE], "sparse size"), self._old_map(block, raw)
+            elif is_version_1(records):
+                size, numbers = recorded_size(records), self._payload_map(raw)
+            else:
+                size, numbers = recorded_size(records), recorded_numbers(records)
+            found = sparse_map(numbers, size, self._left)
+        except Corrupt as error:
+            return replace(header, raw=bytes(raw), size=self._left, flaw=str(error))
+        name = _text(records.get("GNU.sparse.name") or b"") or header.name
+        return replace(header, raw=bytes(raw), name=name, size=self._left, sparse=found, flaw="")
+
+    def _old_map(self, block: bytes, raw: bytearray) -> list[int]:
+        numbers = _pairs(block[OLD_PAIRS:], FIRST_COUNT)
+        is_continued = block[OLD_IS_CONTINUED]
+        while is_continued:
+            block = _read_fully(self._stream, BLOCK)
+            raw += block
+            if len(block) < BLOCK or len(raw) > _EXTENSION_LIMIT:
+                raise Corrupt(f"sparse map: {len(raw)} bytes and no end; expected at most {_EXTENSION_LIMIT}")
+            numbers += _pairs(block, NEXT_COUNT)
+            is_continued = block[NEXT_IS_CONTINUED]
+        return numbers
+
+    def _payload_map(self, raw: bytearray) -> list[int]:
+        text = bytearray()
+        found, wanted = 0, 1  # lines: the count of the pieces, then two for each
+        while found < wanted:
+            block = self.read(BLOCK)
+            if len(block) < BLOCK or len(text) > _EXTENSION_LIMIT:
+                raise Corrupt(f"sparse map: {len(text)} bytes and no end; expected at most {_EXTENSION_LIMIT}")
+            raw += block
+            text += block
+            if found == 0 and b"\n" in block:
+                wanted += 2 * numbers_of_lines([bytes(text).partition(b"\n")[0]])[0]
+            found += block.count(b"\n")
+        return numbers_of_lines(bytes(text).split(b"\n")[1:wanted])
+
     def _block(self) -> bytes | None:
         block = _read_fully(self._stream, BLOCK)
         if 0 < len(block) < BLOCK:
@@ -129,7 +191,7 @@ class TarStream:
     def _extend(self, type_: bytes, payload: bytes, extensions: dict[str, bytes]) -> None:
         if type_ == b"g":
             self._global_records |= parse_pax(payload)
-        elif type_ == b"x":
+        elif type_ in b"xX":
             extensions |= parse_pax(payload)
         else:
             extensions["path" if type_ == b"L" else "linkpath"] = payload.partition(b"\0")[0]
@@ -139,6 +201,7 @@ def parse_pax(payload: bytes) -> dict[str, bytes]:
     r"""Records by key, spelled `<size> <key>=<value>\n` each; raises Corrupt."""
     records = {}
     offset = 0
+    sparse_numbers = []
     while offset < len(payload):
         digits, space, _ = payload[offset : offset + 9].partition(b" ")
         size = int(digits) if space and digits.isdigit() else 0
@@ -147,8 +210,10 @@ def parse_pax(payload: bytes) -> dict[str, bytes]:
         if not key or not equals or record[-1:] != b"\n" or offset + size > len(payload):
             raise Corrupt(f"tar: PAX record {payload[offset : offset + 40]!r}; expected size, key and value")
         records[_text(key)] = value
+        if key in _SPARSE_PAIR:
+            sparse_numbers.append(value)
         offset += size
-    return records
+    return records | {"GNU.sparse.map": b",".join(sparse_numbers)} if sparse_numbers else records
 
 
 def _checked_type(block: bytes) -> bytes:
@@ -162,9 +227,11 @@ def _checked_type(block: bytes) -> bytes:
 
 def _header(raw: bytes, block: bytes, records: Mapping[str, bytes]) -> TarHeader:
     name = _text(records.get("path") or _stored_name(block))
-    kind = _KINDS.get(block[156:157])
-    if kind is None or any(key.startswith("GNU.sparse.") for key in records):
-        raise Corrupt(f"tar member {name[:200]!r}: type {block[156:157]!r}; expected a plain one, sparse is not read")
+    type_ = block[156:157]
+    kind = _KINDS.get(type_, Kind.REG)  # POSIX: what is not known is a regular file
+    flaw = "" if type_ in _KINDS else f"type {type_!r}; expected a plain one"
+    if type_ == b"S" or (kind is Kind.REG and is_sparse(records)):
+        flaw = _SPARSE
     if kind is Kind.REG and name.endswith("/"):
         kind = Kind.DIR  # v7 has no type for directories
     size = _recorded_number(records, "size", block[124:136])
@@ -188,12 +255,20 @@ def _header(raw: bytes, block: bytes, records: Mapping[str, bytes]) -> TarHeader
         xattrs={
             key.removeprefix(_XATTR_PREFIX): value for key, value in records.items() if key.startswith(_XATTR_PREFIX)
         },
+        flaw=flaw,
     )
 
 
 def _stored_name(block: bytes) -> bytes:
     name, prefix = _until_nul(block[:100]), _until_nul(block[345:500])
     return prefix + b"/" + name if prefix and block[257:263] == b"ustar\0" else name
+
+
+def _pairs(block: bytes, count: int) -> list[int]:
+    """Numbers of the pairs at the start of `block`, as far as there are any."""
+    fields = [block[start : start + 12] for start in range(0, 24 * count, 12)]
+    pairs = [pair for pair in zip(fields[::2], fields[1::2], strict=True) if any(pair[1])]
+    return [_number(field, "sparse map") for pair in pairs for field in pair]
 
 
 def _mtime(records: Mapping[str, bytes], block: bytes) -> Fraction:

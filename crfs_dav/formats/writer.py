@@ -26,6 +26,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from crfs_dav.archive import Kind
+from crfs_dav.errors import Corrupt
 from crfs_dav.formats.estargz import HIDDEN, TOC_NAME
 from crfs_dav.formats.gzipwrite import gzip_member
 from crfs_dav.formats.tarstream import BLOCK, TarHeader, TarStream
@@ -108,6 +109,8 @@ def _split(tar: TarStream, rows: Rows, chunk_size: int) -> Iterator[_Member]:
     """The members of `tar`: one begins with each chunk of a payload, and one with the headers before them all."""
     member = _Member()
     while (header := tar.next()) is not None:
+        if header.flaw or header.sparse is not None:
+            raise Corrupt(f"tar member {header.name[:200]!r}: {header.flaw or 'sparse'}; expected a plain file")
         member.data += header.raw
         row = rows.of(header)
         if header.size:
