@@ -21,6 +21,7 @@ from crfs_dav.oci import Platform, parse_platform
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
+WindowLog = Annotated[int, msgspec.Meta(ge=10, le=31)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
 _FILE_LIMIT = 1 << 20  # bytes
@@ -53,11 +54,22 @@ class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Bounds in time towards the registries."""
+    """Bounds in time towards the registries, and of what is read of layers that others made."""
 
     connect_timeout_seconds: Seconds = 5.0
     read_timeout_seconds: Seconds = 10.0
     deadline_seconds: Seconds = 20.0
+    toc_compressed_bytes: Size = 64 << 20
+    toc_inflated_bytes: Size = 512 << 20
+    content_bytes: Size = 64 << 30
+    entries: Size = 2_000_000
+    image_entries: Size = 5_000_000
+    names_bytes: Size = 256 << 20
+    xattrs_bytes: Size = 64 << 20
+    entry_xattrs_bytes: Size = 64 << 10
+    file_chunks: Size = 1_000_000
+    chunk_bytes: Size = 64 << 20
+    zstd_window_log: WindowLog = 27
 
 
 _DEFAULT_REGISTRIES = (

@@ -10,9 +10,10 @@ from crfs_dav.cache.disk import DiskStore
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.tiered import TieredStore
-from crfs_dav.config import Config, password_of
+from crfs_dav.config import Config, LimitsConfig, password_of
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
+from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.spool import Spools
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Registry
@@ -44,8 +45,30 @@ class Upstream:
 def open_upstream(config: Config) -> Upstream:
     """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig."""
     client = open_client(registry_settings(config))
-    means = Means(MemoryStore(config.cache.chunk_bytes), _spools(config), columns=_column_store(config))
+    means = Means(
+        MemoryStore(config.cache.chunk_bytes),
+        _spools(config),
+        limits=layer_limits(config.limits),
+        columns=_column_store(config),
+    )
     return Upstream(client, ImageStore(client, _range_store(config), means))
+
+
+def layer_limits(limits: LimitsConfig) -> Limits:
+    """Bounds of what is read of a layer."""
+    return Limits(
+        toc_compressed=limits.toc_compressed_bytes,
+        toc_inflated=limits.toc_inflated_bytes,
+        content=limits.content_bytes,
+        entries=limits.entries,
+        image_entries=limits.image_entries,
+        text_in_all=limits.names_bytes,
+        xattrs=limits.entry_xattrs_bytes,
+        xattrs_in_all=limits.xattrs_bytes,
+        chunks=limits.file_chunks,
+        chunk=limits.chunk_bytes,
+        zstd_window_log=limits.zstd_window_log,
+    )
 
 
 def registry_settings(config: Config) -> RegistrySettings:

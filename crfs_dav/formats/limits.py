@@ -14,7 +14,8 @@ class Limits:
     toc_compressed: int = 64 * MIB  # bytes
     toc_inflated: int = 512 * MIB  # bytes
     content: int = 64 << 30  # bytes of a tar that has to be read through
-    entries: int = 2_000_000  # entries of a TOC, chunks among them
+    entries: int = 2_000_000  # entries of a TOC, chunks among them, or of a tar
+    image_entries: int = 5_000_000  # entries of all layers of an image
     text_in_all: int = 256 * MIB  # bytes of names and link names of a layer
     name: int = 4096  # bytes of one name or link name (Linux PATH_MAX)
     component: int = 255  # bytes of one component (Linux NAME_MAX)
@@ -23,6 +24,7 @@ class Limits:
     xattrs_in_all: int = 64 * MIB  # bytes of different sets of extended attributes of a layer
     chunks: int = 1_000_000  # chunks of one file
     chunk: int = 64 * MIB  # bytes of one chunk, and how deep in its member it may end
+    zstd_window_log: int = 27  # binary logarithm of the bytes that a zstd frame may ask to be kept in memory
     repairs: int = 100_000  # names with U+FFFD that are looked at
     repair_reads: int = 16  # ranges read for repairing names of a layer
     repair_range: int = 8 * MIB  # bytes of one such range

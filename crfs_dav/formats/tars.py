@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from crfs_dav.archive import Archive
 from crfs_dav.formats.candidate import Candidate
@@ -18,7 +19,8 @@ _USTAR = slice(257, 262)  # of a tar header (POSIX.1-1988, and GNU's before it)
 def open_tarzstd(candidate: Candidate) -> Archive | None:
     """The archive in the blob; None for what is not zstd. Raises Corrupt for zstd that holds no tar, Unavailable."""
     is_zstd = candidate.head.startswith(ZSTD_MAGIC) or is_skippable(candidate.head)
-    return open_streamed(candidate, FrameDecoder) if is_zstd else None
+    decoder = partial(FrameDecoder, window_log=candidate.limits.zstd_window_log)
+    return open_streamed(candidate, decoder) if is_zstd else None
 
 
 def open_targz(candidate: Candidate) -> Archive | None:

@@ -30,6 +30,7 @@ import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit
@@ -102,7 +103,13 @@ def open_zstdchunked(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, decode, limits=limits)
-    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks, ZSTD), limits=limits)
+    loader = ChunkLoader(blob, descriptor.digest, candidate.means.chunks, _codec(limits))
+    return TocArchive(toc.columns, loader, limits=limits)
+
+
+def _codec(limits: Limits) -> Codec:
+    window_log = limits.zstd_window_log
+    return Codec(partial(decode, window_log=window_log), partial(decode_checked, window_log=window_log))
 
 
 def _annotation(annotations: Mapping[str, str], name: str) -> str | None:

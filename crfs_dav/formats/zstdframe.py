@@ -1,6 +1,6 @@
 """Zstandard frames (RFC 8878) decoded in small pieces: nothing here holds more than a piece and the frame's window.
 
-The window is at most 128 MiB: the most that a tar+zstd layer may ask of its readers (`zstd --ultra --long=27`).
+The window is at most 128 MiB, unless told otherwise: what `zstd --ultra --long=27` asks of its readers.
 """
 
 from __future__ import annotations
@@ -32,26 +32,27 @@ class Frame(NamedTuple):
     content: int
 
 
-def decode(compressed: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+def decode(compressed: Iterable[bytes | memoryview], *, window_log: int = WINDOW_LOG_MAX) -> Iterator[bytes]:
     """Content of the frames that `compressed` is, in pieces of at most 64 KiB, never empty.
 
     A caller that stops early goes without the check of the last frame's checksum. Raises Corrupt for bad data, for
-    a window above 128 MiB, and where `compressed` ends within a frame.
+    a window above 2**window_log bytes, and where `compressed` ends within a frame.
     """
-    return FrameDecoder().decode(compressed)
+    return FrameDecoder(window_log=window_log).decode(compressed)
 
 
-def decode_checked(compressed: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+def decode_checked(compressed: Iterable[bytes | memoryview], *, window_log: int = WINDOW_LOG_MAX) -> Iterator[bytes]:
     """As `decode`; raises Corrupt for frames without a checksum too."""
-    return FrameDecoder(checked=True).decode(compressed)
+    return FrameDecoder(checked=True, window_log=window_log).decode(compressed)
 
 
 class FrameDecoder:
     """Frames one after another; knows where each of them ended. For one thread, for one use."""
 
-    def __init__(self, *, checked: bool = False) -> None:
+    def __init__(self, *, checked: bool = False, window_log: int = WINDOW_LOG_MAX) -> None:
         self._checked = checked
-        self._engine = _new_engine()
+        self._window_log = window_log
+        self._engine = _new_engine(window_log)
         self._is_open = False  # inside a frame
         self._head = b""  # first bytes of the frame, until it is known what it is
         self._taken = 0
@@ -76,7 +77,7 @@ class FrameDecoder:
                 return
             data = self._engine.unused_data
             self.last = Frame(self._taken - len(data), self._given)
-            self._engine, self._head, self._is_open = _new_engine(), b"", False
+            self._engine, self._head, self._is_open = _new_engine(self._window_log), b"", False
 
     def finish(self) -> None:
         """Nothing; raises Corrupt within a frame."""
@@ -111,5 +112,5 @@ def is_skippable(head: bytes) -> bool:
     return len(head) >= 4 and int.from_bytes(head[:4], "little") >> 4 == _SKIPPABLE
 
 
-def _new_engine() -> zstd.ZstdDecompressor:
-    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX})
+def _new_engine(window_log: int) -> zstd.ZstdDecompressor:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: window_log})

@@ -7,7 +7,7 @@ Two images that share a layer share its tree.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,7 @@ _TREE_ENTRIES = 2_500_000  # about 200 bytes each
 _IMAGES = 256
 _OPENERS = 8  # layers opened at once, over all images
 _FLAW_SECONDS = 600.0  # for which what could not be read is not tried again: it may have cost a pass over the blob
+_TOO_MANY_ENTRIES = "entries: with this layer the image has more than image_entries allows; expected fewer"
 _NO_FORMAT = "no tar, packed or not, by its bytes"
 
 
@@ -150,7 +151,7 @@ class ImageStore:
             return self._images.get(descriptor.digest, lambda: self._open_image(repository, descriptor, manifest))
 
         image = opened()
-        if all(self.opened_layer(layer.descriptor) is layer for _, layer in image.flawed_layers):
+        if all(self._is_settled(layer) for _, layer in image.flawed_layers):
             return image
         self._images.discard(descriptor.digest)  # what could not be read may be readable by now
         return opened()
@@ -164,8 +165,20 @@ class ImageStore:
 
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))
+        layers = list(self._within_limit(layers))
         trees = [layer.tree for layer in layers if layer.tree is not None]
         return Image(manifest, layers, self._followed(repository, manifest, merge(trees), str(descriptor.digest)))
+
+    def _within_limit(self, layers: Sequence[Layer]) -> Iterator[Layer]:
+        """The layers; in place of those beyond the entries that an image may have, flaws."""
+        count = 0
+        for layer in layers:
+            count += layer.entry_count
+            is_beyond = count > self._means.limits.image_entries
+            yield Layer(layer.descriptor, None, flaw=_TOO_MANY_ENTRIES) if is_beyond else layer
+
+    def _is_settled(self, layer: Layer) -> bool:
+        return layer.flaw == _TOO_MANY_ENTRIES or self.opened_layer(layer.descriptor) is layer
 
     def _followed(self, repository: Repository, manifest: Manifest, tree: Directory, tree_id: str) -> Directory:
         def created() -> datetime | None:

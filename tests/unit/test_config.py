@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from crfs_dav.config import BadConfig, Config, RegistryConfig, is_loopback, load_config, password_of
+from crfs_dav.config import BadConfig, Config, LimitsConfig, RegistryConfig, is_loopback, load_config, password_of
+from crfs_dav.formats.limits import Limits
 from crfs_dav.names import Registry
+from crfs_dav.upstream import layer_limits
 
 SHIPPED = Path(__file__).parents[2] / "conf" / "crfs-dav.yaml"
 
@@ -31,6 +34,20 @@ def test_shipped_file_lists_every_option() -> None:
     assert list(shipped["cache"]) == list(Config().cache.__struct_fields__)
     assert list(shipped["limits"]) == list(Config().limits.__struct_fields__)
     assert all(f"#   {option}:" in SHIPPED.read_text() for option in RegistryConfig.__struct_fields__)
+
+
+def test_bounds_of_layers_have_the_same_defaults_for_all_who_read_them() -> None:
+    assert layer_limits(Config().limits) == Limits()
+
+
+@pytest.mark.parametrize("field", fields(Limits))
+def test_every_bound_of_a_layers_size_can_be_set(field: Field[int]) -> None:
+    of_systems = {"name", "component", "depth"}  # what file systems hold
+    of_repairs = {"repairs", "repair_reads", "repair_range", "repair_member"}
+    options = LimitsConfig.__struct_fields__[3:]
+    changed = [option for option in options if getattr(layer_limits(LimitsConfig(**{option: 11})), field.name) == 11]
+
+    assert len(changed) == (field.name not in of_systems | of_repairs)
 
 
 def test_shipped_file_explains_every_option() -> None:

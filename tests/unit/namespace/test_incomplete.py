@@ -150,3 +150,21 @@ def test_directories_below_are_incomplete_too() -> None:
         below.lookup("nope")
     with pytest.raises(NotFound):
         below.lookup(".DS_Store")
+
+
+def test_a_layer_over_a_bound_says_which_and_the_image_stays_usable(registry: DemoRegistry, tmp_path: Path) -> None:
+    many = layer_of(*(file(f"{number}", b"") for number in range(20)))
+    root = image(registry, LOWER, many)
+    with site(registry, tmp_path, limits={"entries": 10}) as crfs:
+        text = crfs.get(f"{root.replace('/images/', '/layers/')}/1/README.txt").body
+        assert crfs.get(f"{root}/etc/kept").body == b"kept"
+
+    assert b"more than 10 entries; expected fewer" in text
+
+
+def test_layers_beyond_the_entries_of_an_image_are_left_out_of_it_only(registry: DemoRegistry) -> None:
+    root = image(registry, LOWER, UPPER, layer_of(file("top", b"top")))
+    with site(registry, limits={"image_entries": 4}) as crfs:
+        assert sorted(crfs.names(f"{root}/")) == ["README.txt", "etc/"]
+        assert b"image_entries" in crfs.get(f"{root}/README.txt").body
+        assert crfs.get(f"{root.replace('/images/', '/layers/')}/2/top").body == b"top"
