@@ -1,4 +1,4 @@
-"""The registry leg, put together: the one thing of it that `app` calls."""
+"""The registry leg, put together: the one thing of it that entry points call."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ _URL_LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.re
 
 
 def open_client(settings: RegistrySettings | None = None, *, clock: Clock | None = None) -> RegistryClient:
-    """A client of all registries; asks nobody before it is asked. Close it in the end.
+    """A client of all registries; asks nobody before it is asked. Close it in the end."""
+    return RegistryClient(open_transport(settings or RegistrySettings(), clock=clock))
+
+
+def open_transport(settings: RegistrySettings, *, clock: Clock | None = None) -> Transport:
+    """The way to all registries, for clients and targets that share connections and tokens. Close it in the end.
 
     Cuts the queries of URLs, where signatures live, out of what urllib3 logs.
     """
     for name in _URL_LOGGERS:
         logging.getLogger(name).addFilter(hide_queries)
-    return RegistryClient(Transport(settings or RegistrySettings(), clock or Clock()))
+    return Transport(settings, clock or Clock())
