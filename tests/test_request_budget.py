@@ -11,6 +11,9 @@ import pytest
 
 from crfs_dav.demo.dialect import Dialect
 from crfs_dav.demo.registry import DemoRegistry
+from crfs_dav.names import Digest, parse_digest
+from crfs_dav.oci import OCI_MANIFEST, Platform
+from tests.support.http import fetch
 from tests.support.images import NOISE, add_layers, base_layer, upper_layer
 from tests.support.site import asked, site
 
@@ -23,6 +26,13 @@ def registry() -> Iterator[DemoRegistry]:
     with DemoRegistry() as registry:
         add_layers(registry, "my/ubuntu", "18.04", base_layer(), upper_layer())
         yield registry
+
+
+def resolve(registry: DemoRegistry, tag: str) -> Digest:
+    """What `tag` of the image names; nothing of it is recorded."""
+    reply = fetch(f"{registry.url}/v2/my/ubuntu/manifests/{tag}", {"Accept": OCI_MANIFEST}, method="HEAD")
+    registry.clear_requests()
+    return parse_digest(str(reply.headers["Docker-Content-Digest"]))
 
 
 def test_first_file_of_a_cold_image_costs_tag_manifest_tails_and_one_range(registry: DemoRegistry) -> None:
@@ -138,13 +148,29 @@ def test_a_directory_of_the_image_costs_no_content(registry: DemoRegistry) -> No
     assert asked(registry).count("GET my/ubuntu/blobs/sha256 *") == 2
 
 
-def test_a_restarted_server_reads_layers_from_the_disk_cache(registry: DemoRegistry, tmp_path: Path) -> None:
+def test_a_restarted_server_asks_only_what_the_tag_means(registry: DemoRegistry, tmp_path: Path) -> None:
     for _ in range(2):
         registry.clear_requests()
         with site(registry, tmp_path) as crfs:
-            assert crfs.get(OS_RELEASE.format(host=registry.host)).status == 200
+            tail = f"{registry.host}/my/ubuntu/18.04"
+            for path in (f"/images/{tail}/etc/os-release", f"/layers/{tail}/config", f"/layers/{tail}/manifest"):
+                assert crfs.get(path).status == 200
 
-    assert asked(registry) == ["HEAD my/ubuntu/manifests/18.04", "GET my/ubuntu/manifests/sha256"]
+    assert asked(registry) == ["HEAD my/ubuntu/manifests/18.04"]
+
+
+def test_no_manifest_is_got_by_tag_and_none_twice(registry: DemoRegistry, tmp_path: Path) -> None:
+    """A GET of a manifest is a pull, of which Docker Hub allows some in six hours; a HEAD is not."""
+    registry.add_index("my/ubuntu", "all", {Platform("linux", "amd64"): resolve(registry, "18.04")})
+    for _ in range(3):
+        with site(registry, tmp_path, tag_ttl_seconds=0) as crfs:
+            for tag in ("18.04", "all"):
+                crfs.names(f"/layers/{registry.host}/my/ubuntu/{tag}/")
+                crfs.get(f"/images/{registry.host}/my/ubuntu/{tag}/etc/passwd")
+
+    pulls = [r.path for r in registry.requests if r.method == "GET" and "/manifests/" in r.path]
+    assert (len(pulls), len(set(pulls))) == (2, 2)
+    assert all("sha256:" in path for path in pulls)
 
 
 def test_a_second_server_on_the_same_folder_shares_what_the_first_has(registry: DemoRegistry, tmp_path: Path) -> None:

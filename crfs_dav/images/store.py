@@ -16,6 +16,7 @@ from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
+from crfs_dav.images.documents import keep_document, kept_document
 from crfs_dav.images.expiring import Expiring
 from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
@@ -26,6 +27,7 @@ from crfs_dav.oci import (
     Index,
     Manifest,
     parse_config,
+    parse_manifest,
     toc_annotations,
 )
 from crfs_dav.readers import ByteStore, ReaderAt
@@ -94,14 +96,11 @@ class ImageStore:
 
     def manifest(self, repository: Repository, descriptor: Descriptor) -> Manifest | Index:
         """The manifest or index that `descriptor` names, its digest checked."""
-        return self._manifests.get(descriptor.digest, lambda: self._client.manifest(repository, descriptor))
+        return self._manifests.get(descriptor.digest, lambda: self._open_manifest(repository, descriptor))
 
     def document(self, repository: Repository, descriptor: Descriptor) -> bytes:
         """A small blob, whole, its digest checked: a config, a text."""
-        return self._documents.get(
-            descriptor.digest,
-            lambda: self._client.read_blob(repository, descriptor, MANIFEST_SIZE_LIMIT),
-        )
+        return self._documents.get(descriptor.digest, lambda: self._read_document(repository, descriptor))
 
     def blob(self, repository: Repository, descriptor: Descriptor) -> ReaderAt:
         """A blob by offset, through the memory of ranges; no I/O yet."""
@@ -155,6 +154,23 @@ class ImageStore:
             return image
         self._images.discard(descriptor.digest)  # what could not be read may be readable by now
         return opened()
+
+    def _open_manifest(self, repository: Repository, descriptor: Descriptor) -> Manifest | Index:
+        """From the store where it was kept: a GET of a manifest is what Docker Hub counts as a pull."""
+        kept = kept_document(self._ranges, descriptor.digest)
+        if kept is not None:
+            return parse_manifest(kept, descriptor.media_type)
+        manifest = self._client.manifest(repository, descriptor)
+        keep_document(self._ranges, descriptor.digest, manifest.document)
+        return manifest
+
+    def _read_document(self, repository: Repository, descriptor: Descriptor) -> bytes:
+        kept = kept_document(self._ranges, descriptor.digest)
+        if kept is not None:
+            return kept
+        document = self._client.read_blob(repository, descriptor, MANIFEST_SIZE_LIMIT)
+        keep_document(self._ranges, descriptor.digest, document)
+        return document
 
     def _open_layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
         archive = open_archive(self.blob(repository, descriptor), descriptor, self._means)
