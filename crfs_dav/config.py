@@ -25,6 +25,7 @@ WindowLog = Annotated[int, msgspec.Meta(ge=10, le=31)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 
 _FILE_LIMIT = 1 << 20  # bytes
+_LISTINGS_BY_URL = ("hub", "gitlab")
 
 
 class BadConfig(CrfsError):
@@ -36,6 +37,8 @@ class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     scheme: Literal["http", "https"] | None = None
     repositories: tuple[str, ...] = ()
+    listing: Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "none"] | None = None
+    listing_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#@\s]+$")] | None = None
     username: str | None = None
     password_file: str | None = None
     password_env: str | None = None
@@ -186,6 +189,10 @@ def _check(config: Config) -> None:
     for registry, settings in named.items():
         for name in settings.repositories:
             parse_repository(registry, name)
+        if settings.listing_url is not None and settings.listing not in _LISTINGS_BY_URL:
+            raise BadConfig(
+                f"registries: {registry}: listing_url without listing; expected {' or '.join(_LISTINGS_BY_URL)}"
+            )
         if settings.username is not None and settings.password_file is None and settings.password_env is None:
             raise BadConfig(f"registries: {registry}: username without a password; expected password_file or _env")
     if is_loopback(config.host):

@@ -20,7 +20,7 @@ from crfs_dav.names import Registry
 from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.connect import open_client
-from crfs_dav.registry.settings import Login, RegistrySettings
+from crfs_dav.registry.settings import Listing, Login, RegistrySettings
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ def registry_settings(config: Config) -> RegistrySettings:
     return RegistrySettings(
         schemes={registry: settings.scheme for registry, settings in named.items() if settings.scheme is not None},
         credentials=logins.get,
+        listings={
+            registry: Listing(settings.listing, settings.listing_url)
+            for registry, settings in named.items()
+            if settings.listing is not None
+        },
         workers=config.threads,
         connect_seconds=config.limits.connect_timeout_seconds,
         read_seconds=config.limits.read_timeout_seconds,

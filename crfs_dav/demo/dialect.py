@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from crfs_dav.demo.exchange import Answer, Request, refuse
+from crfs_dav.demo.listings import OwnListing
 
 Serve = Callable[[Request], Answer]
 
@@ -36,17 +37,20 @@ class Dialect:
     redirects_blobs: bool = False  # to a signed URL of another server (distribution on S3, GCS, Azure)
     signature_seconds: float = 1200
     catalog_status: int = 200  # 401 or 404: no catalog to be had (Docker Hub)
+    listing: OwnListing = ""  # an API of its own to list repositories, besides the catalog
     heads_manifests: bool = True  # False: 405
     digest_header: bool = True  # False: no Docker-Content-Digest
     content_type: str = ""  # instead of each manifest's own (static registries)
     content_encoding: str = ""  # a label on blobs that are not encoded
-    paging: Literal["relative", "absolute", "loop"] = (
-        "relative"  # "absolute" (ECR); "loop": each page names itself as the next (GHCR, once)
-    )
+    # "absolute", and pages that claim to be text (ECR); "elsewhere": on another host (an attack);
+    # "loop": each page names itself as the next (GHCR, once); "broken": the second page never comes
+    paging: Literal["relative", "absolute", "elsewhere", "loop", "broken"] = "relative"
 
 
 def speak(dialect: Dialect, request: Request, serve: Serve) -> Answer:
     """The answer of `serve` as a registry with these habits gives it."""
+    if dialect.paging == "broken" and _LIST.fullmatch(request.path) and request.asked("last"):
+        return refuse(500, "UNKNOWN", "something broke")
     if dialect.catalog_status != 200 and _CATALOG.fullmatch(request.path):
         return refuse(dialect.catalog_status, "UNSUPPORTED", "the catalog is not for you")
     if not dialect.heads_manifests and request.method == "HEAD" and _MANIFEST.fullmatch(request.path):
@@ -69,14 +73,18 @@ def _relabelled(dialect: Dialect, request: Request, answer: Answer) -> Answer:
     return replace(answer, headers=headers)
 
 
+def _at(host: str, headers: dict[str, str]) -> dict[str, str]:
+    return {"Link": headers["Link"].replace("</", f"<http://{host}/", 1)} if "Link" in headers else {}
+
+
 def _absolute(request: Request, headers: dict[str, str]) -> dict[str, str]:
-    if "Link" not in headers:
-        return {}
-    return {"Link": headers["Link"].replace("</", f"<http://{request.headers['Host']}/", 1)}
+    return {**_at(request.headers["Host"], headers), "Content-Type": "text/plain; charset=utf-8"}
 
 
 _PAGING: dict[str, Callable[[Request, dict[str, str]], dict[str, str]]] = {
     "relative": lambda request, headers: {},
     "absolute": _absolute,
+    "broken": lambda request, headers: {},
+    "elsewhere": lambda request, headers: _at("127.0.0.2:1", headers),
     "loop": lambda request, headers: {"Link": f'<{request.path}?n=1>; rel="next"'},
 }

@@ -74,9 +74,9 @@ def part(body: bytes, headers: Mapping[str, str], wanted: tuple[int, int | None]
     return Answer(206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{len(body)}"}, body[start:end])
 
 
-def json_answer(value: Any, headers: Mapping[str, str] | None = None) -> Answer:
-    """200 with `value` as JSON."""
-    return Answer(200, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value).encode())
+def json_answer(value: Any, headers: Mapping[str, str] | None = None, *, status: int = 200) -> Answer:
+    """`value` as JSON."""
+    return Answer(status, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value).encode())
 
 
 def refuse(status: int, code: str, message: str) -> Answer:

@@ -19,6 +19,7 @@ from crfs_dav.demo.dialect import Dialect, Serve, speak
 from crfs_dav.demo.exchange import NO_ANSWER, Answer, Request
 from crfs_dav.demo.faults import Faults, refusal, spoil
 from crfs_dav.demo.listener import Listener
+from crfs_dav.demo.listings import answer_own_listing
 from crfs_dav.demo.login import TOKEN_PATH, Login
 from crfs_dav.demo.storage import Storage
 from crfs_dav.demo.uploads import Uploads, Writing
@@ -153,7 +154,8 @@ class DemoRegistry:
         return self._login.check(self.dialect, request) or speak(self.dialect, request, self._redirected)
 
     def _redirected(self, request: Request) -> Answer:
-        found = self._written(request) or answer(self._content, request)
+        own = answer_own_listing(self.dialect.listing, self._content, request)
+        found = own or self._written(request) or answer(self._content, request)
         if not self.dialect.redirects_blobs or "/blobs/" not in request.path or found.status not in (200, 206):
             return found
         digest = parse_digest(found.headers["Docker-Content-Digest"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -15,13 +14,15 @@ from lru import LRU
 from crfs_dav.errors import AccessDenied, CrfsError, NotFound, Unavailable
 from crfs_dav.flight import SingleFlight
 
-_log = logging.getLogger(__name__)
-
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _ITEM_LIMIT = 20_000
 _PAUSE_SECONDS = 5.0  # after a failure: a dead registry is not asked again by every client at once
+
+
+def _nobody(_key: object, _error: Unavailable) -> None:
+    """Nobody wants to hear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,19 @@ class _Answer(Generic[V]):
 class Expiring(Generic[K, V]):
     """Answers by key, fresh for `lifetime_seconds`; `clock` is monotonic seconds.
 
-    "Not found" and "denied" are answers too. An old answer outlives a registry that is down: what was seen
-    keeps working until the registry says otherwise.
+    "Not found" and "denied" are answers too. An old answer of any kind outlives a registry that is down: what was seen
+    keeps working until the registry says otherwise. `on_stale` hears the key and why, each time that this happens.
     """
 
-    def __init__(self, lifetime_seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        lifetime_seconds: float,
+        *,
+        on_stale: Callable[[K, Unavailable], None] = _nobody,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._lifetime_seconds = lifetime_seconds
+        self._on_stale = on_stale
         self._clock = clock
         self._lock = threading.Lock()
         self._answers: LRU[K, _Answer[V]] = LRU(_ITEM_LIMIT)
@@ -58,13 +66,22 @@ class Expiring(Generic[K, V]):
         answer = self._fresh(key)
         return answer.value if answer else None
 
+    def recall(self, key: K) -> V | None:
+        """Last answer for `key`, of any age, without asking; None where there is none or it was an error."""
+        answer = self._last(key)
+        return answer.value if answer else None
+
     def has_answer(self, key: K) -> bool:
         """True if `get` would answer, or raise, without asking."""
         return self._fresh(key) is not None
 
-    def _fresh(self, key: K) -> _Answer[V] | None:
+    def _last(self, key: K) -> _Answer[V] | None:
         with self._lock:
             answer: _Answer[V] | None = self._answers.get(key)
+        return answer
+
+    def _fresh(self, key: K) -> _Answer[V] | None:
+        answer = self._last(key)
         return answer if answer is not None and self._clock() < answer.expires_at else None
 
     def _ask(self, key: K, load: Callable[[], V]) -> _Answer[V]:
@@ -82,10 +99,9 @@ class Expiring(Generic[K, V]):
             return self._outlived(key, error)
 
     def _outlived(self, key: K, error: Unavailable) -> _Answer[V]:
-        with self._lock:
-            old: _Answer[V] | None = self._answers.get(key)
+        old = self._last(key)
         expires_at = self._clock() + min(_PAUSE_SECONDS, self._lifetime_seconds)
-        if old is None or old.value is None:
+        if old is None or isinstance(old.error, Unavailable):
             return _Answer(None, error.with_traceback(None), expires_at)
-        _log.warning("%s: using an older answer: %s", key, error)
-        return _Answer(old.value, None, expires_at)
+        self._on_stale(key, error)
+        return _Answer(old.value, old.error, expires_at)

@@ -88,16 +88,16 @@ class RepositoryDirectory:
         return component in self._site.catalog.listing(self._registry, parent).components
 
     def may_lead_on(self) -> bool:
-        """True if longer names may be hidden below: the registry lists nothing, and the parent is no repository.
+        """True if longer names may be hidden below: the registry does not list them, and the parent is no repository.
 
         Raises Unavailable.
         """
         depth = len(self._components)
         if depth > (_HUB_COMPONENTS if self._registry.host == DOCKER_HUB else _HIDDEN_COMPONENTS):
             return False
-        if not self._site.catalog.listing(self._registry).reason:
-            return False
         parent = self._name.rpartition("/")[0]
+        if not self._site.catalog.listing(self._registry, parent).reason:
+            return False
         return not self._site.catalog.is_repository(parse_repository(self._registry, parent))
 
     @property
@@ -140,11 +140,12 @@ class RepositoryDirectory:
     def _references(self, taken: frozenset[str]) -> dict[str, Node]:
         repository, site = self._repository, self._site
         try:
-            tags = tuple(tag for tag in site.catalog.tags(repository) if not _MACHINERY.fullmatch(tag))
+            tags = tuple(tag for tag in site.catalog.tags(repository) if not _MACHINERY.fullmatch(tag.name))
         except (NotFound, AccessDenied):
             return {}
         nodes: dict[str, Node] = {
-            (f"@{tag}" if tag in taken else tag): site.listed_image(Reference(repository, tag=tag)) for tag in tags
+            (f"@{tag.name}" if tag.name in taken else tag.name): site.listed_image(Reference(repository, tag=tag.name))
+            for tag in tags
         }
         for digest in site.digests(repository, tags):
             nodes[digest.file_name] = site.listed_image(Reference(repository, digest=digest))

@@ -9,6 +9,7 @@ from crfs_dav.errors import CrfsError
 from crfs_dav.images.catalog import Catalog
 from crfs_dav.names import Digest, Reference, Repository
 from crfs_dav.namespace.views import View
+from crfs_dav.registry.listing import Tag
 from crfs_dav.tree.lazy import LazyDirectory
 from crfs_dav.tree.node import Directory
 
@@ -31,11 +32,16 @@ class Site:
         """The same for a reference that the registry has listed: asked for when somebody looks inside."""
         return LazyDirectory(lambda: self.view(reference.repository, self.catalog.resolve(reference)))
 
-    def digests(self, repository: Repository, tags: tuple[str, ...]) -> set[Digest]:
-        """What `tags` name, asked at once; empty where there are too many, without those that cannot be had."""
-        if len(tags) > self.digest_limit:
-            return set()
-        return set(filter(None, self.askers.map(lambda tag: self._digest(Reference(repository, tag=tag)), tags)))
+    def digests(self, repository: Repository, tags: tuple[Tag, ...]) -> set[Digest]:
+        """What `tags` name, as far as their list says; else asked at once, unless there are too many to ask for.
+
+        Without those that cannot be had.
+        """
+        told = {tag.digest for tag in tags if tag.digest is not None}
+        untold = [Reference(repository, tag=tag.name) for tag in tags if tag.digest is None]
+        if len(untold) > self.digest_limit:
+            return told
+        return told.union(filter(None, self.askers.map(self._digest, untold)))
 
     def _digest(self, reference: Reference) -> Digest | None:
         try:

@@ -9,23 +9,25 @@ from types import TracebackType
 from typing import Self
 
 from crfs_dav.errors import BadName, Corrupt
-from crfs_dav.names import Digest, Reference, Registry, Repository, digest_of, is_tag, parse_digest, parse_repository
+from crfs_dav.names import Digest, Reference, Registry, Repository, digest_of, parse_digest, parse_repository
 from crfs_dav.oci import MANIFEST_SIZE_LIMIT, MANIFEST_TYPES, Descriptor, Index, Manifest, parse_manifest
 from crfs_dav.registry.blob import RegistryBlob
 from crfs_dav.registry.check import check
-from crfs_dav.registry.listing import list_names
+from crfs_dav.registry.listers.choose import Listers
+from crfs_dav.registry.listers.lister import Level
+from crfs_dav.registry.listing import Tag, tag_pages, tags_of
 from crfs_dav.registry.transport import Call, Transport
 
 _ACCEPT = {"Accept": ", ".join(MANIFEST_TYPES)}
-_CATALOG_SCOPE = ""  # the challenge names one where it is wanted; Quay refuses registry:catalog:* that is not
 _NO_HEAD_STATUSES = frozenset({400, 405, 406, 501})
 
 
 class RegistryClient:
     """All registries, read only; for any number of threads. A context manager that closes its connections."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, listers: Listers) -> None:
         self._transport = transport
+        self._listers = listers
 
     def __enter__(self) -> Self:
         return self
@@ -65,18 +67,27 @@ class RegistryClient:
         _check_digest(descriptor.digest, document, reply.what)
         return parse_manifest(document, _media_type(reply.headers) or descriptor.media_type)
 
-    def tags(self, repository: Repository) -> Iterator[str]:
+    def tags(self, repository: Repository) -> Iterator[Tag]:
         """Tags of `repository` in the registry's order, page by page; raises NotFound, AccessDenied, Unavailable."""
-        call = Call(repository.registry, f"{repository.name}/tags/list", repository.scope())
-        return filter(is_tag, list_names(self._transport, call, "tags"))
+        pages = tag_pages(self._transport, repository, self._listers.of(repository.registry).page_size)
+        return (tag for page in pages for tag in tags_of(page))
 
-    def repositories(self, registry: Registry) -> Iterator[str]:
-        """Names of repositories that `registry` admits to, page by page.
+    def listing_place(self, registry: Registry, name: str) -> str:
+        """The name whose `level` tells what lies directly below `name`; `""` for the whole registry."""
+        return self._listers.of(registry).place(name)
 
-        Many have no catalog, or none for us: then this raises NotFound, AccessDenied or Unavailable.
+    def level_has_tags(self, registry: Registry) -> bool:
+        """True if a `level` of `registry` tells the tags of its place, so that nobody needs to ask for them."""
+        return self._listers.of(registry).has_tags
+
+    def level(self, registry: Registry, place: str = "") -> Level:
+        """Names that `registry` tells of below `place`, which `listing_place` gave; what is illegal is left out.
+
+        Many tell nothing, or nothing to us: then this, or the names when they are taken, raise NotFound or
+        AccessDenied; Unavailable else.
         """
-        call = Call(registry, "_catalog", _CATALOG_SCOPE)
-        return (name for name in list_names(self._transport, call, "repositories") if _is_repository(registry, name))
+        level = self._listers.of(registry).level(self._transport, registry, place)
+        return level._replace(names=(name for name in level.names if _is_repository(registry, name)))
 
     def blob(self, repository: Repository, descriptor: Descriptor) -> RegistryBlob:
         """A reader of the blob's bytes, by range and as stored; nothing is asked before the first read."""

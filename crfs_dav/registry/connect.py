@@ -6,6 +6,7 @@ import logging
 
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.deadline import Clock
+from crfs_dav.registry.listers.choose import Listers
 from crfs_dav.registry.session import hide_queries
 from crfs_dav.registry.settings import RegistrySettings
 from crfs_dav.registry.transport import Transport
@@ -15,7 +16,8 @@ _URL_LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.re
 
 def open_client(settings: RegistrySettings | None = None, *, clock: Clock | None = None) -> RegistryClient:
     """A client of all registries; asks nobody before it is asked. Close it in the end."""
-    return RegistryClient(open_transport(settings or RegistrySettings(), clock=clock))
+    settings = settings or RegistrySettings()
+    return RegistryClient(open_transport(settings, clock=clock), Listers(settings.listings))
 
 
 def open_transport(settings: RegistrySettings, *, clock: Clock | None = None) -> Transport:

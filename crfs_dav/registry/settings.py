@@ -12,6 +12,7 @@ from crfs_dav import __version__
 from crfs_dav.names import Registry
 
 Scheme: TypeAlias = Literal["http", "https"]
+ListingKind: TypeAlias = Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class Login:
 
     user: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The way in which a registry lists its repositories, and the URL of the API for it, where that is unusual."""
+
+    kind: ListingKind
+    api: str | None = None
 
 
 Credentials: TypeAlias = Callable[[Registry], Login | None]
@@ -40,6 +49,7 @@ class RegistrySettings:
 
     schemes: Mapping[Registry, Scheme] = field(default_factory=lambda: MappingProxyType({}))
     credentials: Credentials = field(default=no_credentials, repr=False)
+    listings: Mapping[Registry, Listing] = field(default_factory=lambda: MappingProxyType({}))
     ca_bundle: Path | None = None  # None: as the environment says, else the one that comes with requests
     user_agent: str = f"crfs-dav/{__version__}"
     workers: int = 32  # threads that may ask at the same time: connections kept to one host

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
+from urllib.parse import urljoin
 
 from crfs_dav.errors import Unavailable
 from crfs_dav.names import Registry
@@ -35,7 +36,10 @@ _SLOWEST_BYTES_PER_SECOND = 256 << 10  # a big body gets more time than a small 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A question: `path` below `/v2/`, or the URL `location` that an earlier reply named, and the scope it needs."""
+    """A question: `path` below `/v2/`, or `location`, and the scope it needs.
+
+    `location` is the URL that an earlier reply named, or a path of the registry's host.
+    """
 
     registry: Registry
     path: str
@@ -72,7 +76,7 @@ class Transport:
         """
         endpoint = self._schemes.endpoint(call.registry, deadline)
         own = endpoint.url(call.path)
-        url = call.location or own
+        url = urljoin(own, call.location) if call.location else own
         for _ in range(_HOPS + 1):
             reply = self._ask_once(endpoint, url, call, deadline)
             target = reply.headers.get("Location")

@@ -100,31 +100,45 @@ def test_a_dead_registry_is_left_alone_for_a_moment(answers: Expiring[str, int],
     assert answers.get("tag", source) == 1
 
 
-def test_not_found_ends_what_was_seen(answers: Expiring[str, int], clock: Clock) -> None:
+def test_not_found_ends_what_was_seen_and_outlives_a_dead_registry_too(
+    answers: Expiring[str, int], clock: Clock
+) -> None:
     source = Source(1, NotFound("gone"), Unavailable("dead"))
     answers.get("tag", source)
-    clock.now += 61
-    with pytest.raises(NotFound):
-        answers.get("tag", source)
-    clock.now += 61
-
-    with pytest.raises(Unavailable):
-        answers.get("tag", source)
+    for _ in range(2):
+        clock.now += 61
+        with pytest.raises(NotFound):
+            answers.get("tag", source)
+    assert source.asked == 3
 
 
-def test_peeking_asks_nobody(answers: Expiring[str, int]) -> None:
-    assert answers.peek("tag") is None
+def test_recalling_asks_nobody_and_forgets_nothing(answers: Expiring[str, int], clock: Clock) -> None:
+    assert (answers.recall("tag"), answers.peek("tag")) == (None, None)
     assert not answers.has_answer("tag")
 
     answers.get("tag", Source(1))
-
-    assert answers.peek("tag") == 1
     assert answers.has_answer("tag")
+    assert answers.peek("tag") == 1
+    clock.now += 61
+    assert answers.peek("tag") is None
+
+    assert answers.recall("tag") == 1
+    assert not answers.has_answer("tag")
 
 
-def test_no_is_known_but_nothing_to_peek_at(answers: Expiring[str, int]) -> None:
+def test_somebody_hears_that_an_answer_is_stale(clock: Clock) -> None:
+    heard: list[str] = []
+    answers: Expiring[str, int] = Expiring(60, on_stale=lambda key, error: heard.append(f"{key}: {error}"), clock=clock)
+    answers.get("tag", Source(1))
+    clock.now += 61
+    answers.get("tag", Source(Unavailable("dead")))
+
+    assert heard == ["tag: dead"]
+
+
+def test_no_is_known_but_nothing_to_recall(answers: Expiring[str, int]) -> None:
     with pytest.raises(NotFound):
         answers.get("tag", Source(NotFound("gone")))
 
     assert answers.has_answer("tag")
-    assert answers.peek("tag") is None
+    assert answers.recall("tag") is None

@@ -181,7 +181,7 @@ def test_pages(paging: Any, count: int, held: Held, caplog: pytest.LogCaptureFix
     for number in range(1500):
         held.registry.retag("a", f"t{number:04}", held.manifest)
 
-    tags = list(held.client.tags(held.reference.repository))
+    tags = [tag.name for tag in held.client.tags(held.reference.repository)]
 
     assert tags[:1000] == [f"t{number:04}" for number in range(1000)]
     assert len(held.registry.requests) == count
@@ -193,7 +193,7 @@ def test_registry_without_a_catalog(status: int, error: type[CrfsError], held: H
     held.registry.dialect = Dialect(catalog_status=status)
 
     with pytest.raises(error):
-        list(held.client.repositories(held.reference.repository.registry))
+        list(held.client.level(held.reference.repository.registry).names)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ class Time:
 
 
 def _tags(client: RegistryClient, host: str, name: str = "a/b") -> list[str]:
-    return list(client.tags(parse_repository(parse_registry(host), name)))
+    return [tag.name for tag in client.tags(parse_repository(parse_registry(host), name))]
 
 
 def _token_requests(server: Scripted) -> list[Request]:
@@ -103,7 +103,7 @@ def test_catalog_without_a_scope_asks_for_none(scripted: Serve, client_of: OpenC
     guarded.challenge = 'Bearer realm="/token?a=1",service="reg"'
     server = scripted(guarded)
 
-    list(client_of(server.host).repositories(parse_registry(server.host)))
+    list(client_of(server.host).level(parse_registry(server.host)).names)
 
     assert _token_requests(server)[0].query == {"a": ["1"], "service": ["reg"]}
 

@@ -10,6 +10,7 @@ from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, NotFound, Unavailable
 from crfs_dav.names import Repository, parse_registry, parse_repository
 from crfs_dav.oci import OCI_MANIFEST
+from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.listing import next_url
 from tests.support.scripted import Script, Scripted, in_turn
 from tests.unit.registry.conftest import OpenClient
@@ -21,6 +22,10 @@ PAGE = "https://registry.example/v2/a/tags/list?n=2"
 
 def _repository(host: str, name: str = "a") -> Repository:
     return parse_repository(parse_registry(host), name)
+
+
+def _tags(client: RegistryClient, host: str) -> list[str]:
+    return [tag.name for tag in client.tags(_repository(host))]
 
 
 def _asked(requests: list[Request]) -> list[tuple[str, str, str]]:
@@ -68,9 +73,9 @@ def test_tags_come_page_by_page_as_they_are_needed(registry: DemoRegistry, clien
         registry.add_manifest("a", f"t{number:04}", b"{}", OCI_MANIFEST)
     tags = client_of(registry.host).tags(_repository(registry.host))
 
-    first = list(islice(tags, 1000))
+    first = [tag.name for tag in islice(tags, 1000)]
     asked_for_first = _asked(registry.requests)
-    rest = list(tags)
+    rest = [tag.name for tag in tags]
 
     assert first + rest == [f"t{number:04}" for number in range(2500)]
     path = "/v2/a/tags/list"
@@ -82,9 +87,9 @@ def test_repositories_are_the_catalogs(registry: DemoRegistry, client_of: OpenCl
     for name in ("my/ubuntu", "a", "deep/er/still"):
         registry.add_manifest(name, "v1", b"{}", OCI_MANIFEST)
 
-    names = client_of(registry.host).repositories(parse_registry(registry.host))
+    level = client_of(registry.host).level(parse_registry(registry.host))
 
-    assert list(names) == ["a", "deep/er/still", "my/ubuntu"]
+    assert list(level.names) == ["a", "deep/er/still", "my/ubuntu"]
     assert _asked(registry.requests) == [("/v2/_catalog", "1000", "")]
 
 
@@ -110,14 +115,14 @@ def test_unknown_repository_is_not_found(registry: DemoRegistry, client_of: Open
 def test_odd_lists_of_tags(body: bytes, tags: list[str], scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(in_turn(Answer(200, {"Content-Type": "text/plain"}, body)))
 
-    assert list(client_of(server.host).tags(_repository(server.host))) == tags
+    assert _tags(client_of(server.host), server.host) == tags
 
 
 def test_names_that_are_illegal_are_left_out(scripted: Serve, client_of: OpenClient) -> None:
     names = ["a/b", "../etc", "UPPER", "", "a//b", "x" * 300, "c"]
     server = scripted(in_turn(json_answer({"repositories": names})))
 
-    assert list(client_of(server.host).repositories(parse_registry(server.host))) == ["a/b", "c"]
+    assert list(client_of(server.host).level(parse_registry(server.host)).names) == ["a/b", "c"]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"tags":{"v1":1}}', b'{"tags":"v1"}', b"[" * 90_000])
@@ -138,7 +143,7 @@ def test_pages_in_a_circle_end_with_a_warning(
     pages = {"": _page("a", link="?last=a"), "a": _page("b", link="?last=b"), "b": _page("c", link="?last=a")}
     server = scripted(lambda request: pages[request.asked("last")])
 
-    assert list(client_of(server.host).tags(_repository(server.host))) == ["a", "b", "c"]
+    assert _tags(client_of(server.host), server.host) == ["a", "b", "c"]
     assert len(server.requests) == 3
     assert "listing stopped after 3 names; expected an end" in caplog.text
 
@@ -160,7 +165,7 @@ def test_page_that_breaks_off_is_asked_for_once_more(scripted: Serve, client_of:
     whole = json_answer({"tags": ["v1"]})
     server = scripted(in_turn(Answer(200, {}, whole.body, cut_at=5), whole))
 
-    assert list(client_of(server.host).tags(_repository(server.host))) == ["v1"]
+    assert _tags(client_of(server.host), server.host) == ["v1"]
 
 
 def test_page_that_keeps_breaking_off_is_unavailable(scripted: Serve, client_of: OpenClient) -> None:
@@ -178,6 +183,6 @@ def test_all_pages_share_the_time_of_one_call(scripted: Serve, client_of: OpenCl
 
     tags = client.tags(_repository(server.host))
 
-    assert next(tags) == "a"
+    assert next(tags).name == "a"
     with pytest.raises(Unavailable):
         next(tags)

@@ -18,7 +18,7 @@ TAGS = json_answer({"tags": ["v1"]})
 
 
 def _tags(client: RegistryClient, host: str) -> list[str]:
-    return list(client.tags(parse_repository(parse_registry(host), "a")))
+    return [tag.name for tag in client.tags(parse_repository(parse_registry(host), "a"))]
 
 
 def _with_basic(script: Script) -> Script:

@@ -329,4 +329,4 @@ def test_body_that_takes_too_long_is_given_up(scripted: Serve, session: HttpSess
 
     with pytest.raises(Unavailable, match=r"PUT .*: not done after 20 s"):
         session.send("PUT", server.url, {}, deadline=late, body=BytesReader(BODY))
-    assert server.requests == []
+    assert all(request.body == b"" for request in server.requests)  # its head may have arrived

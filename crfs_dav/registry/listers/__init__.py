@@ -1,0 +1,1 @@
+"""How registries tell what repositories they hold: one small class for each way, chosen by host."""
