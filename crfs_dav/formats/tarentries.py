@@ -7,6 +7,7 @@ import io
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from crfs_dav.archive import Entry, Kind, Outline
 from crfs_dav.errors import Corrupt, OverLimit
@@ -62,15 +63,20 @@ def scan_tar(stream: PieceStream, limits: Limits) -> Columns:
 
     What a TOC would leave out for its name is left out here too; a tar of more than is allowed raises Corrupt.
     """
-    scan = _Scan(stream, limits)
-    while (header := scan.tar.next()) is not None:
-        scan.add(header)
-    return scan.finish()
+    return TarScan(TarStream(stream), stream, limits).run()  # type: ignore[arg-type]  # it is only read
 
 
-class _Scan:
-    def __init__(self, stream: PieceStream, limits: Limits) -> None:
-        self.tar = TarStream(stream)  # type: ignore[arg-type]  # reads, and that is all it is asked
+class Stream(Protocol):
+    """What a tar is read from."""
+
+    offset: int  # of the next byte
+
+
+class TarScan:
+    """One reading of a tar, header by header, into columns."""
+
+    def __init__(self, tar: TarStream, stream: Stream, limits: Limits) -> None:
+        self._tar = tar
         self._stream = stream
         self._limits = limits
         self._columns = Columns()
@@ -80,9 +86,21 @@ class _Scan:
         self._flaws = 0
         self._first_flaw = ""
 
-    def add(self, header: TarHeader) -> None:
-        start = self._stream.offset
+    def run(self) -> Columns:
+        """The columns of the whole tar; raises Corrupt."""
+        while (header := self._tar.next()) is not None:
+            self._add(header)
+        return self._finish()
+
+    def content_digest(self, header: TarHeader) -> int:
+        """Position in the columns of the digest of the payload, which is read for it."""
         content = self._read_content(header.size)
+        is_plain = header.kind is Kind.REG and not header.flaw and header.sparse is None
+        return self._columns.add_digest(content) if is_plain else NO_DIGEST
+
+    def _add(self, header: TarHeader) -> None:
+        start = self._stream.offset
+        digest = self.content_digest(header)
         if header.flaw:
             self._flaws += 1
             self._first_flaw = self._first_flaw or f"{header.name[:200]!r}: {header.flaw}"
@@ -90,8 +108,6 @@ class _Scan:
         link = header.link_name.encode("utf-8", "surrogateescape")
         if self._is_unfit(name, link):
             return
-        is_plain = header.kind is Kind.REG and not header.flaw and header.sparse is None
-        digest = self._columns.add_digest(content) if is_plain else NO_DIGEST
         is_link = header.kind in (Kind.SYMLINK, Kind.HARDLINK)
         self._rows.append(self._row(header, name + b"\0" + link if is_link and link else name, digest))
         for piece in () if header.flaw else _pieces(header):
@@ -100,7 +116,7 @@ class _Scan:
         if len(self._rows) == _BATCH:
             self._flush()
 
-    def finish(self) -> Columns:
+    def _finish(self) -> Columns:
         self._flush()
         self._columns.finish(self._stream.offset)
         if self._flaws:
@@ -110,7 +126,7 @@ class _Scan:
     def _read_content(self, size: int) -> bytes:
         content = hashlib.sha256()
         while size:
-            part = self.tar.read(min(size, MIB))
+            part = self._tar.read(min(size, MIB))
             content.update(part)
             size -= len(part)
         return content.digest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 from crfs_dav.archive import Archive
@@ -10,6 +9,7 @@ from crfs_dav.formats.candidate import Candidate
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
 from crfs_dav.formats.gzipmember import MemberDecoder
 from crfs_dav.formats.streamed import open_streamed
+from crfs_dav.formats.tarranges import open_tar_ranges
 from crfs_dav.formats.zstdframe import MAGIC as ZSTD_MAGIC
 from crfs_dav.formats.zstdframe import Frame, FrameDecoder, is_skippable
 
@@ -30,7 +30,7 @@ def open_targz(candidate: Candidate) -> Archive | None:
 
 def open_tar(candidate: Candidate) -> Archive | None:
     """The archive in the blob; None for what is no tar. Raises Corrupt for a broken one, Unavailable."""
-    return open_streamed(candidate, _PlainDecoder) if candidate.head[_USTAR] == b"ustar" else None
+    return open_tar_ranges(candidate) if candidate.head[_USTAR] == b"ustar" else None
 
 
 class _GzipDecoder(MemberDecoder):
@@ -39,17 +39,3 @@ class _GzipDecoder(MemberDecoder):
     def __init__(self) -> None:
         super().__init__()
         self.last = Frame(0, 0)
-
-
-class _PlainDecoder:
-    """A blob that is its own content."""
-
-    def __init__(self) -> None:
-        self.last = Frame(0, 0)
-
-    def feed(self, data: memoryview) -> Iterator[bytes]:
-        """The data."""
-        yield bytes(data)
-
-    def finish(self) -> None:
-        """Nothing: the tar in it says whether it may end."""

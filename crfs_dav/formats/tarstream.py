@@ -91,7 +91,7 @@ class TarStream:
 
         What is left of the payload before it is skipped.
         """
-        self._skip()
+        self.skip_payload()
         raw = bytearray()
         extensions: dict[str, bytes] = {}
         for _ in range(_EXTENSIONS_LIMIT + 1):
@@ -126,7 +126,8 @@ class TarStream:
         padding, self._padding = _read_fully(self._stream, self._padding), 0
         return padding
 
-    def _skip(self) -> None:
+    def skip_payload(self) -> None:
+        """Go on to the next header; raises Corrupt where the stream ends before."""
         while self._left:
             self.read(_SKIP_SIZE)
         self.read_padding()

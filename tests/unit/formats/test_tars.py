@@ -30,7 +30,6 @@ BLOBS = {
     "many members, as pigz -i and bgzip write": MEMBERS,
     "zeros after the last member": GZIP + bytes(1000),
     "zeros between members": gzip.compress(TAR[:100_000], 1) + bytes(7) + gzip.compress(TAR[100_000:], 1),
-    "not packed": TAR,
 }
 
 
@@ -71,9 +70,8 @@ def test_after_the_one_pass_nothing_more_is_read_of_the_blob(blob: bytes, spools
     assert reader.reads == []
 
 
-@pytest.mark.parametrize("blob", [GZIP, TAR], ids=["gzip", "tar"])
-def test_without_a_spool_it_is_no_archive(blob: bytes) -> None:
-    assert opened(RecordingReader(blob), None) is None
+def test_without_a_spool_it_is_no_archive() -> None:
+    assert opened(RecordingReader(GZIP), None) is None
 
 
 @pytest.mark.parametrize("blob", [b"", b"x", b"PK\3\4" + bytes(2000), b"#!/bin/sh\n" * 100])
@@ -98,10 +96,9 @@ def test_broken_layers_are_corrupt(blob: bytes, message: str, spools: Spools) ->
         opened(RecordingReader(blob), spools)
 
 
-@pytest.mark.parametrize("blob", [GZIP, TAR], ids=["gzip", "tar"])
-def test_a_blob_that_is_not_its_digest_is_corrupt(blob: bytes, spools: Spools) -> None:
+def test_a_blob_that_is_not_its_digest_is_corrupt(spools: Spools) -> None:
     with pytest.raises(Corrupt, match="expected sha256"):
-        opened(RecordingReader(blob), spools, digest="other")
+        opened(RecordingReader(GZIP), spools, digest="other")
 
 
 @given(st.data())
