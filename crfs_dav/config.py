@@ -100,6 +100,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     registries: dict[str, RegistryConfig | None] = msgspec.field(
         default_factory=lambda: dict.fromkeys(_DEFAULT_REGISTRIES),
     )
+    local: str | None = None
     platform: str = "linux/amd64"
     tag_ttl_seconds: Seconds = 60.0
     listed_digests: Size = 64

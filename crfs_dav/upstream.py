@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -10,12 +11,14 @@ from crfs_dav.cache.disk import DiskStore
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.tiered import TieredStore
-from crfs_dav.config import Config, LimitsConfig, password_of
+from crfs_dav.config import BadConfig, Config, LimitsConfig, password_of
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.spool import Spools
+from crfs_dav.images.local import LocalImages
 from crfs_dav.images.store import ImageStore
+from crfs_dav.local.folder import LocalFolder
 from crfs_dav.names import Registry
 from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
@@ -24,11 +27,23 @@ from crfs_dav.registry.settings import Listing, Login, RegistrySettings
 
 
 @dataclass(frozen=True)
+class Local:
+    """Images and archives of this machine's disk, and what has been opened of them: nothing is shared with registries.
+
+    So what a file claims to be harms no image of a registry.
+    """
+
+    files: LocalImages
+    images: ImageStore
+
+
+@dataclass(frozen=True)
 class Upstream:
     """Registries and images, as one configuration reads them; a context manager that ends what works behind them."""
 
     client: RegistryClient
     images: ImageStore
+    local: Local | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -39,6 +54,8 @@ class Upstream:
     def close(self) -> None:
         """Stop opening layers, and close the connections that are kept."""
         self.images.close()
+        if self.local is not None:
+            self.local.images.close()
         self.client.close()
 
 
@@ -51,7 +68,18 @@ def open_upstream(config: Config) -> Upstream:
         limits=layer_limits(config.limits),
         columns=_column_store(config),
     )
-    return Upstream(client, ImageStore(client, _range_store(config), means))
+    return Upstream(client, ImageStore(client, _range_store(config), means), _local(config, means))
+
+
+def _local(config: Config, means: Means) -> Local | None:
+    if config.local is None:
+        return None
+    folder = Path(config.local).expanduser()
+    if not folder.is_dir():
+        raise BadConfig(f"local: {folder}; expected a folder")
+    own = replace(means, chunks=MemoryStore(config.cache.range_bytes))
+    files = LocalImages(LocalFolder(folder), own)
+    return Local(files, ImageStore(files, MemoryStore(0), own))
 
 
 def layer_limits(limits: LimitsConfig) -> Limits:

@@ -62,6 +62,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
         help="registry to list, in place of the well-known ones; may be given several times. "
         "http is found by trying for registries of this machine and private addresses",
     )
+    serve.add_argument("--local", metavar="DIR", help="folder of archives and image layouts to show as `local`")
     serve.add_argument("--cache-dir", metavar="DIR", help="folder of the disk cache (default: the user's cache folder)")
     serve.add_argument(
         "-v", "--verbose", action="count", default=0, help="log requests; twice: those to registries too"

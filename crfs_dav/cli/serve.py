@@ -64,6 +64,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         overrides["port"] = options.port
     if options.registry:
         overrides["registries"] = dict(map(_registry_setting, options.registry))
+    if options.local is not None:
+        overrides["local"] = options.local
     if options.cache_dir is not None:
         overrides["cache"] = {"directory": options.cache_dir}
     return overrides

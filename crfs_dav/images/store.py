@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
@@ -31,7 +32,6 @@ from crfs_dav.oci import (
     toc_annotations,
 )
 from crfs_dav.readers import ByteStore, ReaderAt
-from crfs_dav.registry.client import RegistryClient
 from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.links import follow_links
 from crfs_dav.tree.node import Directory
@@ -75,10 +75,26 @@ class Image:
         return [(number, layer) for number, layer in enumerate(self.layers) if layer.tree is None]
 
 
+class Source(Protocol):
+    """Where manifests and blobs come from; errors are those of `RegistryClient`."""
+
+    def manifest(self, repository: Repository, descriptor: Descriptor) -> Manifest | Index:
+        """The manifest or index, its digest checked."""
+        ...
+
+    def read_blob(self, repository: Repository, descriptor: Descriptor, limit: int) -> bytes:
+        """The whole blob, at most `limit` bytes, its digest checked."""
+        ...
+
+    def blob(self, repository: Repository, descriptor: Descriptor) -> ReaderAt:
+        """The blob by offset, unchecked."""
+        ...
+
+
 class ImageStore:
     """Opens what a client of the registries can read, and keeps it as long as there is room."""
 
-    def __init__(self, client: RegistryClient, ranges: ByteStore, means: Means) -> None:
+    def __init__(self, client: Source, ranges: ByteStore, means: Means) -> None:
         self._client = client
         self._ranges = ranges
         self._means = means

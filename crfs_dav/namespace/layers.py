@@ -26,7 +26,7 @@ def layers_directory(store: ImageStore, repository: Repository, manifest: Manife
 
     def open_layer(layer: Descriptor) -> Directory:
         root = store.layer_root(repository, manifest, layer)
-        return root or _unreadable_layer(store, repository, layer)
+        return root or unreadable_layer(store, repository, layer)
 
     children: dict[str, Node] = dict(artifact_files(store, repository, manifest.layers))
     archives = {
@@ -99,7 +99,8 @@ def artifact_files(store: ImageStore, repository: Repository, layers: Iterable[D
     return files
 
 
-def _unreadable_layer(store: ImageStore, repository: Repository, layer: Descriptor) -> Directory:
+def unreadable_layer(store: ImageStore, repository: Repository, layer: Descriptor) -> Directory:
+    """What stands for a layer that cannot be read file by file: its blob, and the reason."""
     blob = blob_file(store, repository, layer, layer.digest.file_name)
     opened = store.layer(repository, layer)
     shown = StaticDirectory({README: unreadable_layer_file(opened), blob.entry.name: blob})

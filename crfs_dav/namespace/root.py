@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import AccessDenied, NotFound
@@ -18,36 +19,49 @@ Policy = Callable[[Registry], bool]
 
 
 class RegistriesDirectory:
-    """Registries by host: those configured and used are listed, any other that policy allows is there if asked for."""
+    """Registries by host: those configured and used are listed, any other that policy allows is there if asked for.
 
-    def __init__(self, site: Site, allows: Policy) -> None:
+    `others` are directories beside them whose names can be no registry's.
+    """
+
+    def __init__(self, site: Site, allows: Policy, others: Mapping[str, Directory]) -> None:
         self._site = site
         self._allows = allows
+        self._others = others
         self.entry = Entry("", Kind.DIR, mode=0o755)
 
     def lookup(self, name: str) -> Node:
         """Directory of the registry `name`, without asking it; raises NotFound, AccessDenied."""
         if is_probe(name):
             raise NotFound(f"{name}: a name that systems look for everywhere; expected a registry")
+        if name in self._others:
+            return self._others[name]
         registry = parse_registry(name)
         if not self._allows(registry):
             raise AccessDenied(f"registry: {registry}; expected one that the server's configuration names")
         return RepositoryDirectory(self._site, registry)
 
     def children(self) -> Mapping[str, Node]:
-        """Registries that are configured or were used, in the configuration's order."""
-        return {
-            str(registry): RepositoryDirectory(self._site, registry) for registry in self._site.catalog.registries()
-        }
+        """Registries that are configured or were used, in the configuration's order; the others first."""
+        registries = {str(each): RepositoryDirectory(self._site, each) for each in self._site.catalog.registries()}
+        return {**self._others, **registries}
 
 
-def build_root(layers: Site, images: Site, allows: Policy) -> Directory:
+@dataclass(frozen=True)
+class Part:
+    """One of the two views: registries, and what else stands beside them by name, such as `local`."""
+
+    site: Site
+    others: Mapping[str, Directory] = field(default_factory=dict)
+
+
+def build_root(layers: Part, images: Part, allows: Policy) -> Directory:
     """The whole tree."""
     return StaticDirectory(
         {
             "README-crfs.txt": StaticFile(_README.encode()),
-            "layers": RegistriesDirectory(layers, allows),
-            "images": RegistriesDirectory(images, allows),
+            "layers": RegistriesDirectory(layers.site, allows, layers.others),
+            "images": RegistriesDirectory(images.site, allows, images.others),
         }
     )
 
@@ -60,7 +74,7 @@ crfs-dav: container images as files, read straight from their registries
 
 For example /layers/127.0.0.1:5000/my/ubuntu/18.04/bottom/etc/passwd. Where a name cannot hold a
 colon, write 127.0.0.1_5000. A registry that is not listed is there when its name is typed; so are
-images of registries that list nothing.
+images of registries that list nothing. `local`, if it is there, holds files of the server's own disk.
 
 Everything is read-only. A file is fetched when it is read, and only the parts that are read.
 
