@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
-from crfs_dav.errors import BadName, Corrupt, NotFound
+from crfs_dav.errors import BadName, Corrupt
 from crfs_dav.names import Digest, parse_digest
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -190,24 +190,51 @@ def is_runnable(descriptor: Descriptor) -> bool:
     return descriptor.platform is None or descriptor.platform.os != "unknown"
 
 
-def choose(index: Index, platform: Platform) -> Descriptor:
-    """First entry of `index` for `platform` (image-index.md: the first match wins); raises NotFound.
+class Offer(NamedTuple):
+    """A manifest of an index, and what it runs on; None where nothing is known of that."""
 
-    An entry without a platform counts as linux/amd64, as ggcr takes it. Variant and OS version count only where
-    `platform` names them.
+    platform: Platform | None
+    descriptor: Descriptor
+
+
+def stated_offers(index: Index) -> list[Offer]:
+    """What `index` itself says that it offers, without machinery."""
+    return [Offer(descriptor.platform, descriptor) for descriptor in index.manifests if is_runnable(descriptor)]
+
+
+def best_offer(offers: Sequence[Offer], wanted: Platform) -> Descriptor | None:
+    """What of `offers` is for `wanted`, the first among equals (image-index.md); None where nothing is.
+
+    Where the exact variant is not there, the next older one, which runs as well; where none was wanted, any.
     """
-    runnable = [descriptor for descriptor in index.manifests if is_runnable(descriptor)]
-    for descriptor in runnable:
-        if _fits(descriptor.platform or DEFAULT_PLATFORM, platform):
-            return descriptor
-    found = ", ".join(str(descriptor.platform or DEFAULT_PLATFORM) for descriptor in runnable[:20]) or "none"
-    raise NotFound(f"platform: {found}; expected {platform}")
+    ranked = [(_rank(offer.platform, wanted), offer.descriptor) for offer in offers if offer.platform is not None]
+    fitting = [(rank, descriptor) for rank, descriptor in ranked if rank is not None]
+    return min(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
 
-def _fits(found: Platform, wanted: Platform) -> bool:
-    if (found.os, found.architecture) != (wanted.os, wanted.architecture):
-        return False
-    return wanted.variant in ("", found.variant) and wanted.os_version in ("", found.os_version)
+# Other spellings of architectures, and the variants that count as none, in order of age: containerd/platforms.
+_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm"}
+_VARIANTS = {
+    "amd64": {"": 1, "v1": 1, "v2": 2, "v3": 3, "v4": 4},
+    "arm": {"v5": 5, "v6": 6, "": 7, "v7": 7, "v8": 8},
+    "arm64": {"": 8, "v8": 8, "v9": 9},
+}
+
+
+def _rank(found: Platform, wanted: Platform) -> int | None:
+    """0 for the same, more the less it fits, None where it does not."""
+    architecture = _ARCHITECTURES.get(wanted.architecture, wanted.architecture)
+    if (found.os, _ARCHITECTURES.get(found.architecture, found.architecture)) != (wanted.os, architecture):
+        return None
+    if wanted.os_version not in ("", found.os_version):
+        return None
+    ages = _VARIANTS.get(architecture, {})
+    age, wanted_age = ages.get(found.variant), ages.get(wanted.variant)
+    if found.variant == wanted.variant or (age is not None and age == wanted_age):
+        return 0
+    if age is not None and wanted_age is not None and age < wanted_age:
+        return wanted_age - age
+    return len(ages) + 1 if not wanted.variant else None
 
 
 @dataclass(frozen=True, slots=True)

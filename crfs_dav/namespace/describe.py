@@ -6,7 +6,7 @@ Asking costs the request for the config, once. No layer is opened for it: what h
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from crfs_dav.errors import CrfsError
@@ -14,7 +14,7 @@ from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
 from crfs_dav.namespace.configfacts import ConfigFacts, Step, pairs, parse_config_facts
 from crfs_dav.namespace.layers import is_archive
-from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor, Index, Manifest, is_runnable
+from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor, Manifest, Offer
 from crfs_dav.tree.described import Child, Column, Description, Fact, Table, Value
 
 _log = logging.getLogger(__name__)
@@ -60,12 +60,12 @@ def describe_image(store: ImageStore, image: Subject) -> Description:
     return Description("Image", facts, tuple(table for table in tables if table.rows))
 
 
-def platforms_table(index: Index) -> Table:
+def platforms_table(offers: Sequence[Offer]) -> Table:
     """What an index offers, as its directory names it."""
     columns = (Column("Platform"), Column("Manifest", is_code=True))
     rows = tuple(
-        (Child(each.platform.file_name, str(each.platform)) if each.platform else "unknown", str(each.digest))
-        for each in filter(is_runnable, index.manifests[:_LAYER_LIMIT])
+        (Child(platform.file_name, str(platform)) if platform else "unknown", str(descriptor.digest))
+        for platform, descriptor in offers[:_LAYER_LIMIT]
     )
     return Table("Platforms", columns, rows)
 

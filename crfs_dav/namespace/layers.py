@@ -7,11 +7,12 @@ from functools import cached_property, partial
 
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import NotFound
+from crfs_dav.images.platforms import Platforms
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository, digest_of
 from crfs_dav.namespace.documents import README, blob_file, json_file, unreadable_layer_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
-from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform, choose, is_runnable
+from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform
 from crfs_dav.readers import BytesReader
 from crfs_dav.tree.lazy import LazyDirectory
 from crfs_dav.tree.node import Directory, Node
@@ -51,9 +52,12 @@ class IndexDirectory:
     `manifest` is the index's own document.
     """
 
-    def __init__(self, index: Index, platform: Platform, open_manifest: Callable[[Descriptor], Directory]) -> None:
+    def __init__(
+        self, index: Index, platforms: Platforms, default: Platform, open_manifest: Callable[[Descriptor], Directory]
+    ) -> None:
         self._index = index
-        self._platform = platform
+        self._platforms = platforms
+        self._platform = default
         self._open_manifest = open_manifest
         self.entry = Entry("", Kind.DIR, mode=0o755)
 
@@ -69,13 +73,13 @@ class IndexDirectory:
             return self._own_children
 
     def _default(self) -> Directory:
-        return self._open_manifest(choose(self._index, self._platform))
+        return self._open_manifest(self._platforms.choose(self._platform))
 
     @cached_property
     def _own_children(self) -> dict[str, Node]:
         children: dict[str, Node] = {}
-        for descriptor in filter(is_runnable, self._index.manifests):
-            name = descriptor.platform.file_name if descriptor.platform else "unknown"
+        for platform, descriptor in self._platforms.offers:
+            name = platform.file_name if platform else "unknown"
             name = f"{name}@{descriptor.digest.hex[:12]}" if name in children else name
             children[name] = LazyDirectory(partial(self._open_manifest, descriptor))
         children["manifest"] = _document_file(self._index)

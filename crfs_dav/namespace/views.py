@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import partial
 
 from crfs_dav.errors import Corrupt, NotFound
+from crfs_dav.images.platforms import INDEX_DEPTH, Platforms
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
 from crfs_dav.namespace.describe import Subject, describe_image, platforms_table
 from crfs_dav.namespace.documents import README, missing_layers_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
 from crfs_dav.namespace.layers import IndexDirectory, artifact_files, is_archive, layers_directory
-from crfs_dav.oci import Descriptor, Index, Manifest, Platform, choose
+from crfs_dav.oci import Descriptor, Manifest, Platform
 from crfs_dav.tree.described import DescribedDirectory, Description, description_of
 from crfs_dav.tree.node import Directory
 from crfs_dav.tree.static import StaticDirectory
@@ -22,7 +23,6 @@ View = Callable[[Repository, Descriptor], Directory]
 """Shows what a descriptor names: the directory of one reference. Raises any CrfsError but BadName."""
 
 _OTHER_README = "README-crfs.txt"
-_INDEX_DEPTH = 4  # indexes in indexes; the specification sets no bound
 
 
 def layers_view(store: ImageStore, platform: Platform) -> View:
@@ -40,23 +40,24 @@ def layers_view(store: ImageStore, platform: Platform) -> View:
         def open_child(child: Descriptor) -> Directory:
             return open_at(depth - 1, repository, child)
 
-        directory = IndexDirectory(manifest, platform, open_child)
-        return DescribedDirectory(directory, lambda: _describe_index(manifest, platform, open_child))
+        platforms = Platforms(store, repository, manifest)
+        directory = IndexDirectory(manifest, platforms, platform, open_child)
+        return DescribedDirectory(directory, lambda: _describe_index(platforms, platform, open_child))
 
-    return lambda repository, descriptor: open_at(_INDEX_DEPTH, repository, descriptor)
+    return lambda repository, descriptor: open_at(INDEX_DEPTH, repository, descriptor)
 
 
 def images_view(store: ImageStore, platform: Platform) -> View:
     """`/images`: the root file system, layers merged; of an index, that of `platform`."""
 
     def open_root(repository: Repository, descriptor: Descriptor) -> Directory:
-        for _ in range(_INDEX_DEPTH + 1):
+        for _ in range(INDEX_DEPTH + 1):
             manifest = store.manifest(repository, descriptor)
             if isinstance(manifest, Manifest):
                 subject = Subject(repository, descriptor, manifest, has_layers=False)
                 root = _root(store, repository, descriptor, manifest)
                 return DescribedDirectory(root, partial(describe_image, store, subject))
-            descriptor = choose(manifest, platform)
+            descriptor = Platforms(store, repository, manifest).choose(platform)
         raise _too_deep(repository, descriptor)
 
     return open_root
@@ -73,15 +74,17 @@ def _root(store: ImageStore, repository: Repository, descriptor: Descriptor, man
     return IncompleteDirectory(image.root, f"layers that cannot be read: {missing}", {name: missing_layers_file(image)})
 
 
-def _describe_index(index: Index, platform: Platform, open_manifest: Callable[[Descriptor], Directory]) -> Description:
+def _describe_index(
+    platforms: Platforms, platform: Platform, open_manifest: Callable[[Descriptor], Directory]
+) -> Description:
     """The default platform's image, where there is one, and all platforms."""
     try:
-        chosen = description_of(open_manifest(choose(index, platform)))
+        chosen = description_of(open_manifest(platforms.choose(platform)))
     except NotFound:
         chosen = None
     description = chosen or Description("Images")
-    return replace(description, tables=(platforms_table(index), *description.tables))
+    return replace(description, tables=(platforms_table(platforms.offers), *description.tables))
 
 
 def _too_deep(repository: Repository, descriptor: Descriptor) -> Corrupt:
-    return Corrupt(f"{repository}@{descriptor.digest}: an index inside {_INDEX_DEPTH} others; expected a manifest")
+    return Corrupt(f"{repository}@{descriptor.digest}: an index inside {INDEX_DEPTH} others; expected a manifest")

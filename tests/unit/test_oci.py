@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crfs_dav.errors import BadName, Corrupt, CrfsError, NotFound
+from crfs_dav.errors import BadName, Corrupt, CrfsError
 from crfs_dav.oci import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -21,10 +21,11 @@ from crfs_dav.oci import (
     Index,
     Manifest,
     Platform,
-    choose,
+    best_offer,
     parse_config,
     parse_manifest,
     parse_platform,
+    stated_offers,
 )
 
 DIGEST = "sha256:" + "a" * 64
@@ -105,20 +106,51 @@ def test_annotations_that_are_no_text_are_left_out() -> None:
     assert dict(parsed.layers[0].annotations) == {"a": "b"}
 
 
+def platform(text: str) -> dict[str, Any]:
+    os, architecture, *variant = text.split("/")
+    return {"os": os, "architecture": architecture, **({"variant": variant[0]} if variant else {})}
+
+
 @pytest.mark.parametrize(
-    ("wanted", "chosen"),
+    ("offered", "wanted", "chosen"),
     [
-        (Platform("linux", "amd64"), 0),
-        (Platform("linux", "arm64"), 1),
-        (Platform("linux", "arm64", "v8"), 1),
+        ("linux/amd64 linux/arm64/v8 linux/amd64", "linux/amd64", 0),
+        ("linux/amd64 linux/arm64/v8", "linux/arm64", 1),
+        ("linux/amd64 linux/arm64/v8", "linux/arm64/v8", 1),
+        ("linux/amd64 linux/arm64", "linux/arm64/v8", 1),
+        ("linux/amd64 linux/arm64", "linux/aarch64", 1),
+        ("linux/x86_64", "linux/amd64", 0),
+        ("linux/arm64/v9 linux/arm64", "linux/arm64", 1),
+        ("linux/arm64/v9", "linux/arm64", 0),
+        ("linux/arm64/v9", "linux/arm64/v8", None),
+        ("linux/arm64/v8", "linux/arm64/v9", 0),
+        ("linux/arm/v5 linux/arm/v6 linux/arm64", "linux/arm/v7", 1),
+        ("linux/arm/v5 linux/arm/v6 linux/arm", "linux/arm/v7", 2),
+        ("linux/arm/v7", "linux/arm/v6", None),
+        ("linux/amd64/v3 linux/amd64", "linux/amd64", 1),
+        ("linux/amd64 linux/amd64/v2 linux/amd64/v4", "linux/amd64/v3", 1),
+        ("linux/mips64le/odd", "linux/mips64le", 0),
+        ("linux/mips64le", "linux/mips64le/odd", None),
+        ("windows/amd64", "linux/amd64", None),
+        ("", "linux/amd64", None),
     ],
 )
-def test_first_fitting_platform_is_chosen(wanted: Platform, chosen: int) -> None:
-    assert int(choose(index_of(AMD64, ARM64, AMD64), wanted).digest.hex, 16) == chosen
+def test_best_fitting_platform_is_chosen(offered: str, wanted: str, chosen: int | None) -> None:
+    offers = stated_offers(index_of(*map(platform, offered.split())))
+
+    best = best_offer(offers, parse_platform(wanted))
+
+    assert (best and int(best.digest.hex, 16)) == chosen
 
 
-def test_entry_without_a_platform_counts_as_linux_amd64() -> None:
-    assert choose(index_of(None), Platform("linux", "amd64"))
+def test_an_os_version_counts_where_it_is_wanted() -> None:
+    versions = [{"os": "windows", "architecture": "amd64", "os.version": version} for version in ("10.0.1", "10.0.2")]
+    offers = stated_offers(index_of(*versions))
+
+    best = best_offer(offers, Platform("windows", "amd64", "", "10.0.2"))
+
+    assert best is not None
+    assert int(best.digest.hex, 16) == 1
 
 
 @pytest.mark.parametrize(
@@ -129,14 +161,8 @@ def test_entry_without_a_platform_counts_as_linux_amd64() -> None:
         index_of(AMD64, annotations={"vnd.docker.reference.type": "attestation-manifest"}),
     ],
 )
-def test_attestations_and_artifacts_are_not_chosen(machinery: Index) -> None:
-    with pytest.raises(NotFound, match="expected linux/amd64"):
-        choose(machinery, Platform("linux", "amd64"))
-
-
-def test_variant_that_is_not_there_is_not_found() -> None:
-    with pytest.raises(NotFound, match="linux/arm64/v8; expected linux/arm64/v9"):
-        choose(index_of(ARM64), Platform("linux", "arm64", "v9"))
+def test_attestations_and_artifacts_are_not_offered(machinery: Index) -> None:
+    assert stated_offers(machinery) == []
 
 
 @pytest.mark.parametrize("text", ["linux/amd64", "linux/arm64/v8"])
