@@ -190,6 +190,12 @@ def is_runnable(descriptor: Descriptor) -> bool:
     return descriptor.platform is None or descriptor.platform.os != "unknown"
 
 
+def is_archive(descriptor: Descriptor) -> bool:
+    """True if the blob claims to be a tar, packed or not, or claims nothing; all else is an artifact's plain file."""
+    media_type = descriptor.media_type.partition(";")[0].strip()
+    return not media_type or ".tar" in media_type
+
+
 class Offer(NamedTuple):
     """A manifest of an index, and what it runs on; None where nothing is known of that."""
 

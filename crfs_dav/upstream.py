@@ -24,6 +24,7 @@ from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.connect import open_client
 from crfs_dav.registry.settings import Listing, Login, RegistrySettings
+from crfs_dav.registry.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Upstream:
 
     client: RegistryClient
     images: ImageStore
+    traffic: Traffic
     local: Local | None = None
 
     def __enter__(self) -> Self:
@@ -61,14 +63,16 @@ class Upstream:
 
 def open_upstream(config: Config) -> Upstream:
     """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig."""
-    client = open_client(registry_settings(config))
+    settings = registry_settings(config)
+    client = open_client(settings)
     means = Means(
         MemoryStore(config.cache.chunk_bytes),
         _spools(config),
         limits=layer_limits(config.limits),
         columns=_column_store(config),
     )
-    return Upstream(client, ImageStore(client, _range_store(config), means), _local(config, means))
+    images = ImageStore(client, _range_store(config), means)
+    return Upstream(client, images, settings.traffic, _local(config, means))
 
 
 def _local(config: Config, means: Means) -> Local | None:

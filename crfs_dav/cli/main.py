@@ -41,6 +41,7 @@ def _parser() -> _Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_serve(commands)
     _add_mount_help(commands)
+    _add_inspect(commands)
     return parser
 
 
@@ -83,3 +84,17 @@ def _add_mount_help(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--url", default="http://127.0.0.1:8080/", metavar="URL", help="the server's address (default: %(default)s)"
     )
     mount_help.add_argument("--all", action="store_true", help="print the commands of all systems")
+
+
+def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what an image is, and how each of its layers can be read",
+        description="Print an image's platforms, layers and sizes; of each layer its format, whether it can be read "
+        "file by file, by what, or why not; and the requests and bytes that this took. No layer is read through. "
+        "Exit code 1 where the image or one of its layers cannot be had.",
+    )
+    inspect.add_argument("reference", metavar="REFERENCE", help="image, like 127.0.0.1:5000/my/ubuntu:18.04")
+    inspect.add_argument("--platform", metavar="OS/ARCH[/VARIANT]", help="of an index, the image to look into")
+    inspect.add_argument("--json", action="store_true", help="print JSON")
+    inspect.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings; see conf/crfs-dav.yaml")

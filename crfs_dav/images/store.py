@@ -17,6 +17,7 @@ from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
+from crfs_dav.formats.probe import Probe, probe
 from crfs_dav.images.documents import keep_document, kept_document
 from crfs_dav.images.expiring import Expiring
 from crfs_dav.images.kept import Kept
@@ -145,6 +146,10 @@ class ImageStore:
             _log.warning("%s: shown as its blob: %s", repository, error)
             flaw = str(error)
         return self._flawed_layers.get(key, lambda: Layer(descriptor, None, flaw=flaw))
+
+    def probe(self, repository: Repository, descriptor: Descriptor) -> Probe:
+        """How the layer can be read, without reading it through; raises what the registry raises."""
+        return probe(self.blob(repository, descriptor), descriptor, self._means)
 
     def opened_layer(self, descriptor: Descriptor) -> Layer | None:
         """The layer, if it is open already; None else, and nothing is asked for it."""

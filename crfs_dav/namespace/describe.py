@@ -13,8 +13,7 @@ from crfs_dav.errors import CrfsError
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
 from crfs_dav.namespace.configfacts import ConfigFacts, Step, pairs, parse_config_facts
-from crfs_dav.namespace.layers import is_archive
-from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor, Manifest, Offer
+from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor, Manifest, Offer, is_archive
 from crfs_dav.tree.described import Child, Column, Description, Fact, Table, Value
 
 _log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository, digest_of
 from crfs_dav.namespace.documents import README, blob_file, json_file, unreadable_layer_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
-from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform
+from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform, is_archive
 from crfs_dav.readers import BytesReader
 from crfs_dav.tree.lazy import LazyDirectory
 from crfs_dav.tree.node import Directory, Node
@@ -84,12 +84,6 @@ class IndexDirectory:
             children[name] = LazyDirectory(partial(self._open_manifest, descriptor))
         children["manifest"] = _document_file(self._index)
         return children
-
-
-def is_archive(descriptor: Descriptor) -> bool:
-    """True if the blob claims to be a tar, packed or not, or claims nothing; all else is an artifact's plain file."""
-    media_type = descriptor.media_type.partition(";")[0].strip()
-    return not media_type or ".tar" in media_type
 
 
 def artifact_files(store: ImageStore, repository: Repository, layers: Iterable[Descriptor]) -> dict[str, Node]:

@@ -13,8 +13,8 @@ from crfs_dav.names import Repository
 from crfs_dav.namespace.describe import Subject, describe_image, platforms_table
 from crfs_dav.namespace.documents import README, missing_layers_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
-from crfs_dav.namespace.layers import IndexDirectory, artifact_files, is_archive, layers_directory
-from crfs_dav.oci import Descriptor, Manifest, Platform
+from crfs_dav.namespace.layers import IndexDirectory, artifact_files, layers_directory
+from crfs_dav.oci import Descriptor, Manifest, Platform, is_archive
 from crfs_dav.tree.described import DescribedDirectory, Description, description_of
 from crfs_dav.tree.node import Directory
 from crfs_dav.tree.static import StaticDirectory

@@ -29,6 +29,7 @@ from crfs_dav.registry.check import retry_after_seconds
 from crfs_dav.registry.connection import BoundedAdapter, under
 from crfs_dav.registry.deadline import Clock, Deadline
 from crfs_dav.registry.settings import RegistrySettings
+from crfs_dav.registry.traffic import Traffic
 from crfs_dav.registry.upload import open_body
 from crfs_dav.registry.urls import is_internal, origin, shown
 
@@ -45,7 +46,7 @@ _DRAIN_LIMIT = 64 << 10  # bytes of an unread body that are cheaper to read than
 class Reply:
     """An HTTP response whose body is still to be read; a context manager that gives the connection back."""
 
-    def __init__(self, response: requests.Response, what: str, deadline: Deadline) -> None:
+    def __init__(self, response: requests.Response, what: str, deadline: Deadline, *, traffic: Traffic) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = response.headers
         self.url = response.url
@@ -54,6 +55,7 @@ class Reply:
         self._start: bytes | None = None
         self._response = response
         self._deadline = deadline
+        self._traffic = traffic
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +68,7 @@ class Reply:
         raw = self._response.raw
         try:
             while block := raw.read1(_BLOCK_SIZE, decode_content=False):
+                self._traffic.count_received(len(block))
                 yield block
                 self._deadline.check(self.what)
         except (HTTPError, OSError) as error:
@@ -158,6 +161,7 @@ class HttpSession:
         timeout = (min(self._settings.connect_seconds, remaining), min(self._settings.read_seconds, remaining))
         url = request.url or ""
         try:
+            self._settings.traffic.count_request()
             with under(deadline):
                 response = self._adapter.send(
                     request, stream=True, timeout=timeout, verify=self._ca_bundle or True, proxies=_proxies(url)
@@ -172,7 +176,7 @@ class HttpSession:
         elapsed = self._clock.now() - started
         extent = request.headers.get("Range", "whole")
         _log.debug("%s (%s): %d in %.3f s", what, extent, response.status_code, elapsed)
-        return Reply(response, what, deadline)
+        return Reply(response, what, deadline, traffic=self._settings.traffic)
 
 
 class _Dropped(Exception):

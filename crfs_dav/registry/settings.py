@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from crfs_dav import __version__
 from crfs_dav.names import Registry
+from crfs_dav.registry.traffic import Traffic
 
 Scheme: TypeAlias = Literal["http", "https"]
 ListingKind: TypeAlias = Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "none"]
@@ -58,3 +59,4 @@ class RegistrySettings:
     deadline_seconds: float = 20.0
     tries: int = 3  # of one request, where trying again may help
     backoff_seconds: float = 0.2  # before the second try; twice that before the third
+    traffic: Traffic = field(default_factory=Traffic, repr=False, compare=False)  # of all who share these settings

@@ -1,0 +1,68 @@
+"""All that can be told of an image for a few requests: its platforms, its layers, and how each can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, NotFound
+from crfs_dav.formats.probe import Probe
+from crfs_dav.images.platforms import INDEX_DEPTH, Platforms
+from crfs_dav.images.store import ImageStore
+from crfs_dav.names import Reference, Repository
+from crfs_dav.oci import Descriptor, ImageConfig, Manifest, Offer, Platform, is_archive
+
+_PROBERS = 8  # layers looked at at once
+
+Found: TypeAlias = Probe | CrfsError | None
+"""How a layer can be read, or why that is not known; None for what is no archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """One image: what `reference` names, what an index offers, what was chosen of that, and its layers, base first."""
+
+    reference: Reference
+    descriptor: Descriptor
+    offers: Sequence[Offer]
+    image: Descriptor
+    manifest: Manifest
+    config: ImageConfig | None
+    layers: Sequence[tuple[Descriptor, Found]]
+
+
+def inspect_image(store: ImageStore, reference: Reference, descriptor: Descriptor, platform: Platform) -> Inspection:
+    """What `descriptor`, which `reference` names, is; of an index, its image for `platform`.
+
+    Raises NotFound, AccessDenied, Unavailable, Corrupt; what is wrong with one layer is told with it.
+    """
+    repository = reference.repository
+    image, offers = descriptor, tuple[Offer, ...]()
+    for _ in range(INDEX_DEPTH + 1):
+        manifest = store.manifest(repository, image)
+        if isinstance(manifest, Manifest):
+            found = _probe_all(store, repository, manifest.layers)
+            config = store.config(repository, manifest)
+            return Inspection(reference, descriptor, offers, image, manifest, config, found)
+        platforms = Platforms(store, repository, manifest)
+        offers = offers or platforms.offers
+        image = platforms.choose(platform)
+    raise Corrupt(f"{reference}: an index inside {INDEX_DEPTH} others; expected a manifest")
+
+
+def _probe_all(
+    store: ImageStore, repository: Repository, layers: Sequence[Descriptor]
+) -> Sequence[tuple[Descriptor, Found]]:
+    with ThreadPoolExecutor(_PROBERS, thread_name_prefix="probe-layer") as probers:
+        return tuple(zip(layers, probers.map(lambda layer: _probe(store, repository, layer), layers), strict=True))
+
+
+def _probe(store: ImageStore, repository: Repository, layer: Descriptor) -> Found:
+    if not is_archive(layer):
+        return None
+    try:
+        return store.probe(repository, layer)
+    except (NotFound, AccessDenied, Corrupt) as error:
+        return error
