@@ -21,7 +21,7 @@ else:
 
 MAGIC = b"\x1f\x8b\x08"
 PIECE = 64 << 10  # bytes, of input and of output
-_GZIP_WBITS = 31  # 16 asks for the gzip header and checks the trailer's CRC, 15 is the largest window
+GZIP_WBITS = 31  # 16 asks for the gzip header and checks the trailer's CRC, 15 is the largest window
 
 
 def cut(data: bytes | memoryview) -> Iterator[memoryview]:
@@ -37,15 +37,16 @@ def inflate(compressed: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     Ends after the member's end, whose CRC has then been checked; a caller that stops earlier goes without that
     check. Raises Corrupt for bad data and where `compressed` ends before the member.
     """
-    decoder = _engine.decompressobj(_GZIP_WBITS)
+    decoder = _engine.decompressobj(GZIP_WBITS)
     for data in compressed:
-        yield from _inflate_piece(decoder, data)
+        yield from inflate_piece(decoder, data)
         if decoder.eof:
             return
     raise Corrupt("gzip member: no end; expected a whole member")
 
 
-def _inflate_piece(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
+def inflate_piece(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
+    """Content that `data` adds to what `decoder` was fed, in pieces of at most 64 KiB, never empty; raises Corrupt."""
     while True:
         try:
             piece = decoder.decompress(data, PIECE)
@@ -72,8 +73,8 @@ class MemberDecoder:
                 data = data if self._is_first else bytes(data).lstrip(b"\0")
                 if not data:
                     return
-                self._engine, self._is_first = _engine.decompressobj(_GZIP_WBITS), False
-            yield from _inflate_piece(self._engine, data)
+                self._engine, self._is_first = _engine.decompressobj(GZIP_WBITS), False
+            yield from inflate_piece(self._engine, data)
             if not self._engine.eof:
                 return
             data, self._engine = self._engine.unused_data, None
