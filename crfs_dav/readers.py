@@ -6,11 +6,13 @@ Every reader here may be used from any number of threads at once.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_STREAM_PIECE = 4 << 20  # bytes
 
 
 @runtime_checkable
@@ -42,6 +44,15 @@ class Remembering(Protocol):
 
     def kept_start(self, size: int) -> bytes:
         """The first bytes, at most `size` of them, as far as they are in memory; verified."""
+        ...
+
+
+@runtime_checkable
+class Streamable(Protocol):
+    """A reader whose source can be asked once for everything."""
+
+    def stream(self) -> Iterator[bytes]:
+        """All bytes in order, in pieces as they arrive; raises a CrfsError where they end early."""
         ...
 
 
@@ -147,6 +158,15 @@ class ReaderIO(io.RawIOBase):
         view[: len(data)] = data
         self._offset += len(data)
         return len(data)
+
+
+def stream(reader: ReaderAt) -> Generator[bytes, None, None]:
+    """All bytes of `reader` in order, in pieces; with one question to its source, where it can. Raises as `reader`."""
+    if isinstance(reader, Streamable):
+        yield from reader.stream()
+        return
+    for offset in range(0, reader.size, _STREAM_PIECE):
+        yield reader.read_at(offset, _STREAM_PIECE)
 
 
 def kept_start(content: object, size: int) -> bytes:

@@ -15,6 +15,7 @@ from crfs_dav.config import BadConfig, Config, LimitsConfig, password_of
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import Limits
+from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.images.local import LocalImages
 from crfs_dav.images.store import ImageStore
@@ -70,6 +71,7 @@ def open_upstream(config: Config) -> Upstream:
         _spools(config),
         limits=layer_limits(config.limits),
         columns=_column_store(config),
+        passes=Passes(),
     )
     images = ImageStore(client, _range_store(config), means)
     return Upstream(client, images, settings.traffic, _local(config, means))

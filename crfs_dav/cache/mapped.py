@@ -10,12 +10,15 @@ import logging
 import mmap
 import os
 import re
+import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from crfs_dav.cache.eviction import Eviction, stored_size
+from crfs_dav.cache.lockfile import held_lock
 from crfs_dav.cache.privatefile import write_private
 
 _KEY = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]{64,128})/([a-z0-9][a-z0-9.-]{0,199})")
@@ -79,6 +82,52 @@ class MappedFiles:
             except OSError as error:
                 self._complain(error)
 
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """Whether `key` is ours to make inside the `with`; it is where there is no folder to say so in."""
+        with ExitStack() as stack:
+            is_ours = True
+            try:
+                folder = self._folder(key)
+                if folder is not None:
+                    lock = folder / f".{key.rpartition('/')[2]}.lock"
+                    is_ours = stack.enter_context(held_lock(lock, self._clock))
+                    if is_ours:
+                        stack.callback(_remove, lock)  # while it is still held; who opened it before then looks again
+            except OSError as error:
+                self._complain(error)
+            yield is_ours
+
+    def draft(self, key: str) -> Path | None:
+        """Where another process may write what `adopt` is then to keep; swept away if nobody does."""
+        try:
+            folder = self._folder(key)
+        except OSError as error:
+            self._complain(error)
+            return None
+        return None if folder is None else folder / f".{os.getpid()}-{secrets.token_hex(8)}.tmp"
+
+    def adopt(self, key: str, draft: Path) -> memoryview:
+        """The file at `draft`, moved under `key`; where that cannot be, its bytes. Raises OSError without a file."""
+        path, where, size = self._path(key), draft, draft.stat().st_size
+        if path is not None and size <= self._max_bytes:
+            try:
+                self._eviction.make_room(stored_size(size))
+                where = draft.replace(path)
+            except OSError as error:
+                self._complain(error)
+        kept = self.get(key) if where == path else None
+        return memoryview(where.read_bytes()) if kept is None else kept
+
+    def _folder(self, key: str) -> Path | None:
+        """Folder of `key`, made if it is not there."""
+        path = self._path(key)
+        if path is None:
+            return None
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        return path.parent
+
     def _path(self, key: str) -> Path | None:
         match = _KEY.fullmatch(key)
         return None if match is None else self._directory / f"{match[1]}-{match[2]}" / match[3]
@@ -87,3 +136,8 @@ class MappedFiles:
         if not self._complained.is_set():
             self._complained.set()
             _log.warning("indexes: %s; expected a folder to keep files in, going on without where it fails", error)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

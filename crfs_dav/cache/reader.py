@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import inf
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.flight import SingleFlight
 from crfs_dav.names import Digest
-from crfs_dav.readers import ByteStore, ReaderAt, forget
+from crfs_dav.readers import ByteStore, ReaderAt, forget, stream
 
 Range = tuple[int, int]  # start and end, half open, in bytes of the blob
 
@@ -59,6 +59,14 @@ class CachedReader:
             self._listed_at, self._ranges = self._clock(), self._listed_ranges()
             cover = cover_range(self._ranges, (offset, end))
         return self._put_together((offset, end), self._pieces(cover))
+
+    def stream(self) -> Iterator[bytes]:
+        """All bytes in order, in pieces; they are not kept: who wants all of a blob once wants them no second time."""
+        whole = self._kept((0, self.size))
+        if whole is not None:
+            yield whole
+            return
+        yield from stream(self._blob)
 
     def forget(self, offset: int, size: int) -> None:
         """Discard every kept range that has a byte of `[offset, offset+size)`, here and below."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
+from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ByteStore, ReaderAt
@@ -20,14 +21,15 @@ NOT_KEPT = ColumnStore(NoFiles())
 class Means:
     """What opening and reading archives may use and cost.
 
-    Decoded chunks are kept in `chunks`, what a TOC says in `columns`. Without `spools`, nothing that needs a spool is
-    opened.
+    Decoded chunks are kept in `chunks`, what a TOC says in `columns`. Without `passes`, nothing that
+    has to be read through is opened, and without `spools` nothing that needs a spool besides.
     """
 
     chunks: ByteStore
     spools: Spools | None = None
     limits: Limits = DEFAULT_LIMITS
     columns: ColumnStore = NOT_KEPT
+    passes: Passes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.flight import SingleFlight
@@ -62,11 +62,29 @@ class Chunk:
         return min(self.end, self.start + 2 * self.inflated_size + MIB)
 
 
+class ChunkCodec(Protocol):
+    """How chunks are made of a blob's bytes."""
+
+    @property
+    def decode(self) -> Callable[[Iterable[bytes | memoryview]], Iterator[bytes]]:
+        """Content of a member from its compressed bytes; raises Corrupt."""
+        ...
+
+    def content(self, chunk: Chunk, compressed: Iterator[memoryview]) -> bytes:
+        """Content of `chunk`, verified, from blob bytes `[chunk.start, chunk.end)` in pieces; raises Corrupt."""
+        ...
+
+
 class Codec(NamedTuple):
     """How members are unpacked: their content in small pieces from their compressed bytes; both raise Corrupt."""
 
     decode: Callable[[Iterable[bytes | memoryview]], Iterator[bytes]]
     decode_checked: Callable[[Iterable[bytes | memoryview]], Iterator[bytes]]  # to the end, a checksum has been passed
+
+    def content(self, chunk: Chunk, compressed: Iterator[memoryview]) -> bytes:
+        """Content of a chunk, verified."""
+        decode = self.decode if chunk.digests else self.decode_checked
+        return extract(decode(compressed), chunk)
 
 
 GZIP = Codec(inflate, inflate)
@@ -109,14 +127,14 @@ def _covering(chunks: Sequence[Chunk], offset: int, size: int) -> Iterator[Chunk
 
 
 def _continues(run: Run, chunk: Chunk) -> bool:
-    adjacent = chunk.start == run.end or chunk.start == run.chunks[-1].start
+    adjacent = run.end - 1 <= chunk.start <= run.end or chunk.start == run.chunks[-1].start
     return adjacent and chunk.likely_end - run.start <= READ_LIMIT
 
 
 class ChunkLoader:
     """Chunks of one layer, decoded and verified once for all who want them at the same time, then kept in a store."""
 
-    def __init__(self, blob: ReaderAt, layer: Digest, store: ByteStore, codec: Codec = GZIP) -> None:
+    def __init__(self, blob: ReaderAt, layer: Digest, store: ByteStore, codec: ChunkCodec = GZIP) -> None:
         self._codec = codec
         self._blob = blob
         self._layer = layer
@@ -166,8 +184,7 @@ class ChunkLoader:
     def _extract(self, chunk: Chunk, fetched: _Fetched) -> bytes:
         if chunk.is_shared:
             return extract(iter([self._member(chunk, fetched)]), chunk)
-        decode = self._codec.decode if chunk.digests else self._codec.decode_checked
-        return extract(decode(fetched.compressed(chunk)), chunk)
+        return self._codec.content(chunk, fetched.compressed(chunk))
 
     def _member_key(self, chunk: Chunk) -> str:
         return f"{self._layer}/{chunk.start}.member"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Protocol
 
 from crfs_dav.errors import Corrupt
@@ -11,6 +14,10 @@ from crfs_dav.formats.columnsfile import ColumnsFile, dump_columns, load_columns
 from crfs_dav.names import Digest
 
 logger = logging.getLogger(__name__)
+
+_WAIT_SECONDS = 0.2  # between two looks whether another process has done the work
+
+Pieces = Sequence[bytes | memoryview]
 
 
 class FileStore(Protocol):
@@ -20,12 +27,24 @@ class FileStore(Protocol):
         """The file kept under `key`, unchecked, or None."""
         ...
 
-    def put(self, key: str, pieces: Sequence[bytes | memoryview]) -> None:
+    def put(self, key: str, pieces: Pieces) -> None:
         """Keep `pieces` as one file under `key`, if there is room for it."""
         ...
 
     def discard(self, key: str) -> None:
         """Forget `key`, if it is known."""
+        ...
+
+    def claim(self, key: str) -> AbstractContextManager[bool]:
+        """Whether `key` is ours to make inside the `with`, among all processes that share the files."""
+        ...
+
+    def draft(self, key: str) -> Path | None:
+        """Where another process may write what `adopt` is then to keep under `key`; None where there is no place."""
+        ...
+
+    def adopt(self, key: str, draft: Path) -> memoryview:
+        """The file at `draft`, which is kept under `key`, if there is room for it, and gone from where it was."""
         ...
 
 
@@ -36,11 +55,23 @@ class NoFiles:
         """None."""
         return None
 
-    def put(self, key: str, pieces: Sequence[bytes | memoryview]) -> None:
+    def put(self, key: str, pieces: Pieces) -> None:
         """Nothing."""
 
     def discard(self, key: str) -> None:
         """Nothing."""
+
+    def claim(self, key: str) -> AbstractContextManager[bool]:
+        """True: there is nobody to share with."""
+        return nullcontext(True)
+
+    def draft(self, key: str) -> Path | None:
+        """None."""
+        return None
+
+    def adopt(self, key: str, draft: Path) -> memoryview:
+        """What is in the file."""
+        return memoryview(draft.read_bytes())
 
 
 class ColumnStore:
@@ -66,3 +97,32 @@ class ColumnStore:
         """Keep columns, if there is room."""
         key = f"{layer}/{what}"
         self._files.put(key, dump_columns(file, key))
+
+    @contextmanager
+    def building(self, layer: Digest, what: str) -> Iterator[None]:
+        """Inside the `with`, nobody else makes these columns; who had to wait for that finds them made, maybe."""
+        while True:
+            with self._files.claim(f"{layer}/{what}") as is_ours:
+                if is_ours:
+                    yield
+                    return
+            time.sleep(_WAIT_SECONDS)
+
+    def build(self, layer: Digest, what: str, work: Callable[[str | None], Pieces | None]) -> ColumnsFile:
+        """What `work` makes, which is kept if there is room: pieces, or None once they are in a file at its argument.
+
+        Raises what `work` raises, and Corrupt where it made something else.
+        """
+        key = f"{layer}/{what}"
+        draft = self._files.draft(key)
+        try:
+            pieces = work(None if draft is None else str(draft))
+            if pieces is None and draft is not None:
+                return load_columns(self._files.adopt(key, draft), key)
+        finally:
+            if draft is not None:
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
+        data = memoryview(b"".join(pieces or ()))
+        self._files.put(key, [data])
+        return load_columns(data, key)

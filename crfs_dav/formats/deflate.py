@@ -13,18 +13,11 @@ last bit of the block, since its end-of-block code is no other code's beginning.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
 
 from crfs_dav.errors import Corrupt
-
-try:
-    from zlib_ng import zlib_ng
-except ImportError:  # pragma: no cover - depends on the platform
-    engine: Any = zlib
-else:
-    engine = zlib_ng
+from crfs_dav.formats.gzipmember import engine
 
 WINDOW_SIZE = 32 << 10  # bytes
 PIECE = 4 << 10  # bytes; deflate makes at most 1032 times as much of them: 4 MiB
@@ -93,7 +86,7 @@ def inflate_block(source: Source, window: bytes, bit: int) -> Generator[bytes, N
         try:
             content = decoder.decompress(fed)
         except engine.error as error:
-            raise Corrupt(f"deflate block: {error}; expected deflate data") from None
+            raise Corrupt(f"gzip member: {error}; expected deflate data") from None
         if content:
             yield content
         if decoder.eof:
@@ -125,7 +118,7 @@ def _end_bit(before: Any, data: bytes, content: bytes) -> int:
 
 
 def _cut_off() -> Corrupt:
-    return Corrupt("deflate block: no end; expected the rest of it")
+    return Corrupt("gzip member: no end; expected a whole member")
 
 
 def _primes() -> list[tuple[bytes, int]]:

@@ -9,7 +9,8 @@ from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Candidate, Means, read_candidate
 from crfs_dav.formats.estargz import open_estargz, open_kept_estargz
-from crfs_dav.formats.tars import open_tar, open_targz, open_tarzstd
+from crfs_dav.formats.targz import open_kept_targz, open_targz, open_unlabelled_targz
+from crfs_dav.formats.tars import open_tar, open_tarzstd
 from crfs_dav.formats.zstdchunked import open_zstdchunked
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ReaderAt, forget
@@ -32,9 +33,10 @@ def open_archive(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archiv
     Raises Unavailable where the blob has to be read through once, and that is not done yet. What has a broken TOC is
     read as the tar that it also is: the blob's own digest vouches for that.
     """
-    kept = open_kept_estargz(blob, descriptor, means)
-    if kept is not None:
-        return kept
+    for open_early in (open_kept_estargz, open_kept_targz, open_unlabelled_targz):
+        early = open_early(blob, descriptor, means)
+        if early is not None:
+            return early
     candidate = read_candidate(blob, descriptor, means)
     flaw: Corrupt | None = None
     try:

@@ -15,9 +15,9 @@ from crfs_dav.errors import Corrupt
 try:
     from zlib_ng import zlib_ng
 except ImportError:  # pragma: no cover - depends on the platform
-    _engine: Any = zlib
+    engine: Any = zlib
 else:
-    _engine = zlib_ng
+    engine = zlib_ng
 
 MAGIC = b"\x1f\x8b\x08"
 PIECE = 64 << 10  # bytes, of input and of output
@@ -37,7 +37,7 @@ def inflate(compressed: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     Ends after the member's end, whose CRC has then been checked; a caller that stops earlier goes without that
     check. Raises Corrupt for bad data and where `compressed` ends before the member.
     """
-    decoder = _engine.decompressobj(GZIP_WBITS)
+    decoder = engine.decompressobj(GZIP_WBITS)
     for data in compressed:
         yield from inflate_piece(decoder, data)
         if decoder.eof:
@@ -50,7 +50,7 @@ def inflate_piece(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
     while True:
         try:
             piece = decoder.decompress(data, PIECE)
-        except _engine.error as error:
+        except engine.error as error:
             raise Corrupt(f"gzip member: {error}; expected deflate data and its CRC") from None
         if piece:
             yield piece
@@ -73,7 +73,7 @@ class MemberDecoder:
                 data = data if self._is_first else bytes(data).lstrip(b"\0")
                 if not data:
                     return
-                self._engine, self._is_first = _engine.decompressobj(GZIP_WBITS), False
+                self._engine, self._is_first = engine.decompressobj(GZIP_WBITS), False
             yield from inflate_piece(self._engine, data)
             if not self._engine.eof:
                 return

@@ -39,5 +39,3 @@ def _decoded(window: bytes, bit: int, following: bytes | bytearray) -> bytes:
     decoder, head = resume(window, bit, following[0])
     content: bytes = decoder.decompress(head + following[1:], WINDOW_SIZE)
     return content
-
-

@@ -9,8 +9,6 @@ process, whatever becomes of that; so nothing on disk is ever believed that this
 from __future__ import annotations
 
 import hashlib
-import logging
-import os
 import sys
 import tempfile
 import threading
@@ -18,12 +16,11 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from crfs_dav.errors import CrfsError, NoRoom, Unavailable
+from crfs_dav.errors import NoRoom, Unavailable
 from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.limits import MIB
 from crfs_dav.names import Digest
@@ -33,14 +30,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-logger = logging.getLogger(__name__)
-
 FRAME_SIZE = MIB  # bytes of content
 _AGE_SECONDS = 3600.0  # after which a spool that nobody read makes room
-_PATIENCE_SECONDS = 20.0  # WebDAV clients give up after about 30
-_RETRY_SECONDS = 5.0
-_JOBS = 32  # spools being filled, or filled and not asked for again
-_WORKERS = 2
 
 
 class Spool:
@@ -96,7 +87,7 @@ class Spool:
 class Spools:
     """The spools of this process: at most `max_bytes` in all in `directory`, those unread for long go first.
 
-    For any thread. `patience_seconds` bounds how long anyone waits for one to be filled.
+    For any thread.
     """
 
     def __init__(
@@ -104,17 +95,13 @@ class Spools:
         directory: Path,
         max_bytes: int,
         *,
-        patience_seconds: float = _PATIENCE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
-        self._patience_seconds = patience_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, tuple[Spool, float]] = OrderedDict()
-        self._jobs: dict[str, Future[object]] = {}
-        self._workers = threading.Semaphore(_WORKERS)
 
     def create(self) -> Spool:
         """An empty spool; raises OSError."""
@@ -145,52 +132,3 @@ class Spools:
             self._kept[key] = (found[0], self._clock())
             self._kept.move_to_end(key)
             return found[0]
-
-    def run(self, key: str, work: Callable[[], object]) -> object:
-        """Result of `work()`, done by a thread of its own, once for all who ask at the same time.
-
-        Raises what it raises, and Unavailable where it takes longer than anyone waits: then it goes on, and who asks
-        later gets its result.
-        """
-        with self._lock:
-            job = self._jobs.get(key)
-            if job is None:
-                job = self._jobs[key] = self._start(key, work)
-        try:
-            result = job.result(self._patience_seconds)
-        except TimeoutError:
-            raise Unavailable(
-                f"{key}: being read from its start; expected it to take less than {self._patience_seconds:.0f} s",
-                retry_after_seconds=_RETRY_SECONDS,
-            ) from None
-        finally:
-            if job.done():
-                self._forget(key, job)
-        return result
-
-    def _start(self, key: str, work: Callable[[], object]) -> Future[object]:
-        for old in [each for each, job in self._jobs.items() if job.done()] if len(self._jobs) >= _JOBS else ():
-            del self._jobs[old]
-        if len(self._jobs) >= _JOBS:
-            raise Unavailable(f"{key}: {_JOBS} layers being read; expected fewer", retry_after_seconds=_RETRY_SECONDS)
-        job: Future[object] = Future()
-        threading.Thread(target=self._work, args=(job, work), name=f"spool-{key[7:19]}", daemon=True).start()
-        return job
-
-    def _work(self, job: Future[object], work: Callable[[], object]) -> None:
-        with self._workers:
-            try:
-                job.set_result(work())
-            except CrfsError as error:
-                job.set_exception(error)
-            except OSError as error:
-                logger.warning("spool: %s; expected a folder to write to", error)
-                job.set_exception(NoRoom(f"spool: {os.strerror(error.errno or 0)}; expected room on the disk"))
-            except BaseException as error:
-                job.set_exception(error)
-                raise
-
-    def _forget(self, key: str, job: Future[object]) -> None:
-        with self._lock:
-            if self._jobs.get(key) is job:
-                del self._jobs[key]

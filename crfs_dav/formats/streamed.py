@@ -19,6 +19,7 @@ from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
 from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.gzipmember import cut
 from crfs_dav.formats.limits import MIB
+from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spool, Spools
 from crfs_dav.formats.tarentries import PieceStream, TarArchive, scan_tar
 from crfs_dav.formats.zstdchunked import ZSTD
@@ -61,6 +62,7 @@ class _Stream:
 
     candidate: Candidate
     spools: Spools
+    passes: Passes
     decoder: Callable[[], Decoder]
 
     @property
@@ -69,9 +71,7 @@ class _Stream:
 
     def scanned(self) -> Scan:
         """What the pass finds; made once for all who ask at the same time."""
-        scan = self.spools.run(self.key, self._scan)
-        assert isinstance(scan, Scan)
-        return scan
+        return self.passes.run(f"{self.key}/spool", self._scan)
 
     def _scan(self) -> Scan:
         passage = _Passage(self.candidate, self.spools.create(), self.decoder())
@@ -88,13 +88,14 @@ class _Stream:
 
 
 def open_streamed(candidate: Candidate, decoder: Callable[[], Decoder]) -> Archive | None:
-    """The archive whose tar `decoder` makes of the blob; None where there are no spools. Raises Corrupt.
+    """The archive whose tar `decoder` makes of the blob; None where it may not be read through. Raises Corrupt.
 
     Raises Unavailable while the pass over the blob goes on.
     """
-    if candidate.means.spools is None:
+    means = candidate.means
+    if means.spools is None or means.passes is None:
         return None
-    stream = _Stream(candidate, candidate.means.spools, decoder)
+    stream = _Stream(candidate, means.spools, means.passes, decoder)
     scan = stream.scanned()
     return TarArchive(scan.columns, _Content(stream, scan))
 

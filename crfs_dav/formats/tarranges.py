@@ -5,8 +5,6 @@ A tar has no digests below the blob's own, and nothing here reads all of it: wha
 
 from __future__ import annotations
 
-from typing import cast
-
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Candidate
@@ -59,8 +57,8 @@ class RangeStream:
 
 def open_tar_ranges(candidate: Candidate) -> Archive:
     """The archive in a blob that is a tar; raises Corrupt for a broken one, Unavailable while it is looked through."""
-    spools, key = candidate.means.spools, f"{candidate.descriptor.digest}/tar"
-    columns = _scan(candidate) if spools is None else cast(Columns, spools.run(key, lambda: _scan(candidate)))
+    passes, key = candidate.means.passes, f"{candidate.descriptor.digest}/tar"
+    columns = _scan(candidate) if passes is None else passes.run(key, lambda: _scan(candidate))
     return TarArchive(columns, candidate.blob)
 
 

@@ -1,4 +1,4 @@
-"""Tars without a TOC: packed with zstd or gzip, or not at all. Told by their first bytes, whatever their media type."""
+"""Tars without a TOC: packed with zstd, or not at all. Told by their first bytes, whatever their media type."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from functools import partial
 
 from crfs_dav.archive import Archive
 from crfs_dav.formats.candidate import Candidate
-from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
-from crfs_dav.formats.gzipmember import MemberDecoder
 from crfs_dav.formats.streamed import open_streamed
 from crfs_dav.formats.tarranges import open_tar_ranges
 from crfs_dav.formats.zstdframe import MAGIC as ZSTD_MAGIC
-from crfs_dav.formats.zstdframe import Frame, FrameDecoder, is_skippable
+from crfs_dav.formats.zstdframe import FrameDecoder, is_skippable
 
 _USTAR = slice(257, 262)  # of a tar header (POSIX.1-1988, and GNU's before it)
 
@@ -23,19 +21,6 @@ def open_tarzstd(candidate: Candidate) -> Archive | None:
     return open_streamed(candidate, decoder) if is_zstd else None
 
 
-def open_targz(candidate: Candidate) -> Archive | None:
-    """The archive in the blob; None for what is not gzip. Raises Corrupt for gzip that holds no tar, Unavailable."""
-    return open_streamed(candidate, _GzipDecoder) if candidate.head.startswith(GZIP_MAGIC) else None
-
-
 def open_tar(candidate: Candidate) -> Archive | None:
     """The archive in the blob; None for what is no tar. Raises Corrupt for a broken one, Unavailable."""
     return open_tar_ranges(candidate) if candidate.head[_USTAR] == b"ustar" else None
-
-
-class _GzipDecoder(MemberDecoder):
-    """Members are nothing to begin at: most blobs are one member, and those of pigz and bgzip too small for a range."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last = Frame(0, 0)

@@ -18,13 +18,13 @@ from itertools import chain
 from typing import Any
 
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.deflate import WINDOW_SIZE, Source, engine, inflate_block, resume
-from crfs_dav.formats.gzipmember import GZIP_WBITS, MAGIC, cut, inflate_piece
+from crfs_dav.formats.deflate import WINDOW_SIZE, Source, inflate_block, resume
+from crfs_dav.formats.gzipmember import GZIP_WBITS, MAGIC, cut, engine, inflate_piece
 from crfs_dav.formats.limits import MIB
 from crfs_dav.formats.sparsewindow import thinned
 
 SPACING = MIB  # bytes of content between two checkpoints: the index is 0.6 % of the blob, a small read takes 340 kB
-_COMPRESSED_SPACING = 4 * MIB  # and of the blob, where that is larger than its content
+_COMPRESSED_SPACING = MIB  # and of the blob, where that is larger than its content
 _FOLLOWING_LIMIT = 2 * WINDOW_SIZE  # compressed bytes kept to see what of a window is used
 _WINDOW_LEVEL = 6
 _TRAILER_SIZE = 8
@@ -206,7 +206,7 @@ class _Watched(Source):
         super().skip(size)
 
 
-def inflate_span(span: memoryview, bit: int, window: bytes) -> Iterator[bytes]:
+def inflate_span(span: memoryview, bit: int, window: bytes | memoryview) -> Iterator[bytes]:
     """Content of blob bytes `span` from `bit` on, in pieces of at most 64 KiB; raises Corrupt. `window` as stored.
 
     Goes on through all members that lie in the span; the caller stops where it has enough.

@@ -11,7 +11,6 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import cast
 
 from crfs_dav.archive import Archive, Kind
 from crfs_dav.errors import Corrupt, NotFound, Unavailable
@@ -124,8 +123,8 @@ class LocalImages:
             if not file.read_at(0, 4).startswith(_PACKED):
                 return digest_of(repr(("local file", *identity)).encode())
         hashing = partial(self._hash, name)
-        spools = self._means.spools
-        return hashing() if spools is None else cast(Digest, spools.run(f"local {identity}", hashing))
+        passes = self._means.passes
+        return hashing() if passes is None else passes.run(f"local {identity}", hashing)
 
     def _hash(self, name: str) -> Digest:
         found = hashlib.sha256()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 
 from crfs_dav.errors import Corrupt, CrfsError, Unavailable
 from crfs_dav.names import Repository
@@ -22,6 +23,7 @@ _log = logging.getLogger(__name__)
 _CONTENT_RANGE = re.compile(r"bytes\s+([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.IGNORECASE)
 _EXPIRED_STATUSES = frozenset({400, 401, 403, 404, 410})  # what storage says to an old signed URL: S3, GCS, Azure
 _TRIES = 4  # bodies of one read that may break off, less one
+_PROGRESS = 1 << 20  # bytes after which a stream that breaks off may break off as often again
 
 
 class RegistryBlob:
@@ -53,6 +55,22 @@ class RegistryBlob:
             if len(content) == end - offset:
                 return bytes(content)
         raise Unavailable(f"{self._what}: broke off {_TRIES} times, {len(content)} bytes; expected {end - offset}")
+
+    def stream(self) -> Iterator[bytes]:
+        """All bytes in order, as they arrive, by one request; what breaks off is continued. Raises as `read_at`."""
+        offset, without_progress = 0, 0
+        while offset < self.size:
+            start = offset
+            deadline = self._transport.deadline(self.size - offset)
+            with self._open(offset, self.size, deadline) as reply:
+                for block in _blocks(reply, skip=offset if reply.status == 200 else 0):
+                    offset += len(block)
+                    if offset > self.size:
+                        raise Corrupt(f"{reply.what}: body of more bytes than the blob; expected {self.size}")
+                    yield block
+            without_progress = 0 if offset - start >= _PROGRESS else without_progress + 1
+            if offset < self.size and without_progress == _TRIES:
+                raise Unavailable(f"{self._what}: broke off {_TRIES} times, {offset} bytes; expected {self.size}")
 
     @property
     def _what(self) -> str:
@@ -99,6 +117,17 @@ class RegistryBlob:
         if not fits:
             wanted = f"bytes {start}-{end - 1}/{self.size}"
             raise Corrupt(f"{self._what}: Content-Range {clean(text)}; expected {wanted}")
+
+
+def _blocks(reply: Reply, *, skip: int) -> Iterator[bytes]:
+    """The body of `reply` after its first `skip` bytes, until it ends or breaks off."""
+    try:
+        for block in reply.blocks():
+            if skip < len(block):
+                yield block[skip:]
+            skip = max(0, skip - len(block))
+    except Unavailable as error:
+        _log.debug("%s", error)
 
 
 def _pour(reply: Reply, content: bytearray, size: int, *, skip: int) -> None:

@@ -15,6 +15,7 @@ from crfs_dav.archive import Archive
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
+from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
 from crfs_dav.oci import Descriptor
@@ -57,7 +58,7 @@ def open_zstd(
 ) -> Archive:
     """The archive in a blob that must be one."""
     descriptor = Descriptor("", digest_of(blob), len(blob), annotations or {})
-    archive = open_archive(BytesReader(blob), descriptor, Means(DictStore(), spools, limits))
+    archive = open_archive(BytesReader(blob), descriptor, Means(DictStore(), spools, limits, passes=Passes()))
     assert archive is not None
     return archive
 

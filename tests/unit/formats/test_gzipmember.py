@@ -20,7 +20,7 @@ from crfs_dav.formats.gzipmember import PIECE, cut, inflate, prefix
 @pytest.fixture(params=["zlib-ng", "zlib"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "zlib":
-        monkeypatch.setattr(gzipmember, "_engine", zlib)
+        monkeypatch.setattr(gzipmember, "engine", zlib)
 
 
 @pytest.mark.parametrize("content", [b"", b"a", bytes(10 << 20), os.urandom(1 << 20), b"ab" * PIECE])

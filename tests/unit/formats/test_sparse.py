@@ -16,6 +16,7 @@ from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import MIB
+from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.sparse import Piece, SparseReader
 from crfs_dav.formats.spool import Spools
 from crfs_dav.formats.writer import write_estargz
@@ -37,7 +38,9 @@ def spools(tmp_path: Path) -> Spools:
 
 def opened(tar: bytes, spools: Spools) -> Archive:
     blob = targz_of(tar)
-    archive = open_archive(BytesReader(blob), Descriptor("", digest_of(blob), len(blob)), Means(DictStore(), spools))
+    archive = open_archive(
+        BytesReader(blob), Descriptor("", digest_of(blob), len(blob)), Means(DictStore(), spools, passes=Passes())
+    )
     assert archive is not None
     return archive
 

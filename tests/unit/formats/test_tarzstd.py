@@ -15,6 +15,7 @@ from crfs_dav.errors import Corrupt, CrfsError, Unavailable
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import MIB, Limits
+from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
 from crfs_dav.oci import Descriptor
@@ -40,7 +41,7 @@ def opened(blob: ReaderAt | bytes, spools: Spools | None, limits: Limits | None 
     reader = RecordingReader(blob) if isinstance(blob, bytes) else blob
     digest = digest_of(blob if isinstance(blob, bytes) else reader.read_at(0, reader.size))
     descriptor = Descriptor("", digest, reader.size)
-    return open_archive(reader, descriptor, Means(DictStore(), spools, limits or Limits()))
+    return open_archive(reader, descriptor, Means(DictStore(), spools, limits or Limits(), passes=Passes()))
 
 
 def archive_of(blob: ReaderAt | bytes, spools: Spools, limits: Limits | None = None) -> Archive:
@@ -97,10 +98,10 @@ def test_without_spools_it_is_no_archive() -> None:
 
 
 def test_who_waits_too_long_is_told_to_come_back_and_then_finds_it(tmp_path: Path) -> None:
-    spools = Spools(tmp_path, 64 * MIB, patience_seconds=0.05)
+    passes = Passes(patience_seconds=0.05)
     blob = _SlowReader(ONE_FRAME)
-    descriptor = Descriptor("", digest_of(ONE_FRAME), blob.size)
-    means = Means(DictStore(), spools)
+    descriptor = Descriptor("application/vnd.oci.image.layer.v1.tar+zstd", digest_of(ONE_FRAME), blob.size)
+    means = Means(DictStore(), Spools(tmp_path, 64 * MIB), passes=passes)
     with pytest.raises(Unavailable, match="being read from its start") as caught:
         open_archive(blob, descriptor, means)
     assert caught.value.retry_after_seconds
@@ -179,7 +180,7 @@ def test_broken_layers_are_corrupt(blob: bytes, message: str, spools: Spools) ->
 def test_a_blob_that_is_not_its_digest_is_corrupt(spools: Spools) -> None:
     descriptor = Descriptor("", digest_of(b"other"), len(ONE_FRAME))
     with pytest.raises(Corrupt, match="expected sha256"):
-        open_archive(RecordingReader(ONE_FRAME), descriptor, Means(DictStore(), spools))
+        open_archive(RecordingReader(ONE_FRAME), descriptor, Means(DictStore(), spools, passes=Passes()))
 
 
 @pytest.mark.parametrize(

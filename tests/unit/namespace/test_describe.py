@@ -15,10 +15,10 @@ from crfs_dav.names import digest_of
 from crfs_dav.namespace.configfacts import parse_config_facts
 from crfs_dav.namespace.describe import format_of
 from crfs_dav.oci import TITLE_ANNOTATION, TOC_DIGEST_ANNOTATION, Descriptor, Platform
-from tests.support.archives import dir_, file, tar_of, targz_of
+from tests.support.archives import dir_, file, tar_of
 from tests.support.images import layer_of
 from tests.support.site import Site, asked, site
-from tests.support.zstdchunked import Dialect, ZstdCrafter
+from tests.support.zstdchunked import Dialect, ZstdCrafter, frame
 
 CONFIG = {
     "created": "2018-04-26T21:08:43.123456789Z",
@@ -125,7 +125,7 @@ def registry() -> Iterator[DemoRegistry]:
         layers = [layer_of(dir_("etc"), file("etc/a", b"a")), layer_of(file("b", b"b"))]
         digest = registry.add_image("my/app", "1", layers, config=CONFIG)
         registry.add_index("my/app", "many", {Platform("linux", "amd64"): digest})
-        registry.add_image("my/app", "plain", [(targz_of(tar_of(file("b", b"b"))), {})], config=CONFIG)
+        registry.add_image("my/app", "plain", [(frame(tar_of(file("b", b"b"))), {})], config=CONFIG)
         yield registry
 
 

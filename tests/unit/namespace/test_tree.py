@@ -13,9 +13,10 @@ from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.names import digest_of
 from crfs_dav.oci import OCI_MANIFEST, Platform
-from tests.support.archives import dir_, file, tar_of, targz_of, whiteout
+from tests.support.archives import dir_, file, tar_of, whiteout
 from tests.support.images import add_layers, layer_of
 from tests.support.site import Site, asked, site
+from tests.support.zstdchunked import frame
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_configured_repositories_are_listed(registry: DemoRegistry) -> None:
 
 
 def test_a_layer_that_is_not_lazy_is_its_blob_and_a_reason(crfs: Site, registry: DemoRegistry) -> None:
-    blob = targz_of(tar_of(file("f", b"plain")))
+    blob = frame(tar_of(file("f", b"plain")))
     add_layers(registry, "my/plain", "v1", (blob, {}), layer_of(file("g", b"lazy")))
     tail = f"{registry.host}/my/plain/v1"
 
