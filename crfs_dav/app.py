@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from wsgiref.types import WSGIApplication
 
+from crfs_dav.access import allowed_registries
 from crfs_dav.cache.memory import MemoryStore
-from crfs_dav.config import Config, is_loopback
+from crfs_dav.config import Config
 from crfs_dav.dav.application import create_dav_app
 from crfs_dav.images.catalog import Catalog
 from crfs_dav.namespace.local import LocalImagesDirectory, LocalLayersDirectory
@@ -62,7 +63,5 @@ def _local_directories(local: Local | None, platform: Platform) -> tuple[Mapping
 
 
 def _policy(config: Config) -> Policy:
-    """On loopback any registry; open to a network, only those that the configuration names."""
-    if is_loopback(config.host):
-        return lambda registry: True
-    return config.named_registries().__contains__
+    allows = allowed_registries(config)
+    return lambda registry: allows(registry) is not None

@@ -17,6 +17,7 @@ import yaml
 from crfs_dav.errors import BadName, CrfsError
 from crfs_dav.names import Registry, parse_registry, parse_repository
 from crfs_dav.oci import Platform, parse_platform
+from crfs_dav.registry.mirrors import parse_mirror
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
@@ -42,6 +43,19 @@ class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     username: str | None = None
     password_file: str | None = None
     password_env: str | None = None
+    ca_bundle: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    insecure: bool = False
+    mirrors: tuple[str, ...] = ()
+
+
+class CredentialsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where credentials may come from besides the registries' own options."""
+
+    files: bool = True
+    helpers: bool = True
+    google_metadata: bool = False
 
 
 class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,6 +115,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         default_factory=lambda: dict.fromkeys(_DEFAULT_REGISTRIES),
     )
     local: str | None = None
+    allow: Literal["any", "named"] | None = None
+    credentials: CredentialsConfig = CredentialsConfig()
+    ca_bundle: str | None = None
     platform: str = "linux/amd64"
     tag_ttl_seconds: Seconds = 60.0
     listed_digests: Size = 64
@@ -142,18 +159,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def password_of(settings: RegistryConfig) -> str | None:
-    """The registry's password, from where the configuration says it lies; raises BadConfig."""
-    if settings.password_env is not None:
-        password = os.environ.get(settings.password_env)
-        if password is None:
-            raise BadConfig(f"password_env: {settings.password_env} is not set; expected it in the environment")
-        return password
-    if settings.password_file is not None:
-        return _read_text(Path(settings.password_file).expanduser()).rstrip("\r\n")
-    return None
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(_read_text(path))
@@ -190,20 +195,32 @@ def _check(config: Config) -> None:
     for registry, settings in named.items():
         for name in settings.repositories:
             parse_repository(registry, name)
-        if settings.listing_url is not None and settings.listing not in _LISTINGS_BY_URL:
-            raise BadConfig(
-                f"registries: {registry}: listing_url without listing; expected {' or '.join(_LISTINGS_BY_URL)}"
-            )
-        if settings.username is not None and settings.password_file is None and settings.password_env is None:
-            raise BadConfig(f"registries: {registry}: username without a password; expected password_file or _env")
+        _check_registry(registry, settings)
     if is_loopback(config.host):
         return
-    if config.registries == dict.fromkeys(_DEFAULT_REGISTRIES):
+    if config.allow != "any" and config.registries == dict.fromkeys(_DEFAULT_REGISTRIES):
         raise BadConfig(
             f"host: {config.host} is open to the network; expected `registries` to name what may be reached"
         )
     if not config.anonymous:
         raise BadConfig(f"host: {config.host} is open to the network; expected `anonymous: true` to allow anyone in")
+
+
+def _check_registry(registry: Registry, settings: RegistryConfig) -> None:
+    where = f"registries: {registry}"
+    if settings.listing_url is not None and settings.listing not in _LISTINGS_BY_URL:
+        raise BadConfig(f"{where}: listing_url without listing; expected {' or '.join(_LISTINGS_BY_URL)}")
+    passwords = [place for place in (settings.password_file, settings.password_env) if place is not None]
+    if settings.username is not None and not passwords:
+        raise BadConfig(f"{where}: username without a password; expected password_file or _env")
+    if len(passwords) > 1 or (passwords and settings.username is None):
+        raise BadConfig(f"{where}: password_file and password_env; expected one of them, and a username")
+    if settings.client_key is not None and settings.client_certificate is None:
+        raise BadConfig(f"{where}: client_key without a client_certificate; expected both")
+    if settings.insecure and settings.ca_bundle is not None:
+        raise BadConfig(f"{where}: insecure and a ca_bundle; expected one of them")
+    for mirror in settings.mirrors:
+        parse_mirror(mirror)
 
 
 def _user_cache_folder() -> Path:

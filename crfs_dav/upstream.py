@@ -7,11 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from crfs_dav.access import registry_settings
 from crfs_dav.cache.disk import DiskStore
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.tiered import TieredStore
-from crfs_dav.config import BadConfig, Config, LimitsConfig, password_of
+from crfs_dav.config import BadConfig, Config, LimitsConfig
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import Limits
@@ -20,11 +21,9 @@ from crfs_dav.formats.spool import Spools
 from crfs_dav.images.local import LocalImages
 from crfs_dav.images.store import ImageStore
 from crfs_dav.local.folder import LocalFolder
-from crfs_dav.names import Registry
 from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.connect import open_client
-from crfs_dav.registry.settings import Listing, Login, RegistrySettings
 from crfs_dav.registry.traffic import Traffic
 
 
@@ -102,29 +101,6 @@ def layer_limits(limits: LimitsConfig) -> Limits:
         chunks=limits.file_chunks,
         chunk=limits.chunk_bytes,
         zstd_window_log=limits.zstd_window_log,
-    )
-
-
-def registry_settings(config: Config) -> RegistrySettings:
-    """How `config` has registries talked to; raises BadConfig for a password that is not where it should be."""
-    named = config.named_registries()
-    logins: dict[Registry, Login] = {}
-    for registry, settings in named.items():
-        password = password_of(settings)
-        if settings.username is not None and password is not None:
-            logins[registry] = Login(settings.username, password)
-    return RegistrySettings(
-        schemes={registry: settings.scheme for registry, settings in named.items() if settings.scheme is not None},
-        credentials=logins.get,
-        listings={
-            registry: Listing(settings.listing, settings.listing_url)
-            for registry, settings in named.items()
-            if settings.listing is not None
-        },
-        workers=config.threads,
-        connect_seconds=config.limits.connect_timeout_seconds,
-        read_seconds=config.limits.read_timeout_seconds,
-        deadline_seconds=config.limits.deadline_seconds,
     )
 
 

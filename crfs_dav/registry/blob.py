@@ -15,7 +15,7 @@ from crfs_dav.names import Repository
 from crfs_dav.oci import Descriptor
 from crfs_dav.registry.check import check, clean
 from crfs_dav.registry.deadline import Deadline
-from crfs_dav.registry.session import Reply
+from crfs_dav.registry.reply import Reply
 from crfs_dav.registry.transport import Call, Transport
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,6 @@
-"""HTTP connections on which no wait outlives its call: urllib3's with the deadline put under every single read.
+"""HTTP connections on which no wait outlives its call, and which lead no further inside than they may.
+
+urllib3's, with the deadline put under every single read, and the address looked at once it is connected to.
 
 A timeout of `requests` bounds one read of the socket. A server that sends a byte of its headers every few
 seconds stays below it for hours; the reader below gives each read only what is left of the whole call.
@@ -14,11 +16,14 @@ from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from crfs_dav.errors import AccessDenied
 from crfs_dav.registry.deadline import Deadline
+from crfs_dav.registry.urls import Reach, reach_of
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -36,19 +41,43 @@ def under(deadline: Deadline) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def peer_reach(response: requests.Response) -> Reach:
+    """How far inside the other end of the connection lies that `response` came by; as told by its address."""
+    peer: Reach = getattr(getattr(response.raw, "_original_response", None), "reach", Reach.PUBLIC)
+    return peer
+
+
 class BoundedAdapter(HTTPAdapter):
-    """A `requests` adapter whose connections, those through a proxy included, keep the deadline."""
+    """A `requests` adapter whose connections, those through a proxy included, keep the deadline.
+
+    Its connections lead to addresses within `reach`, those through a proxy excepted: nobody tells us theirs. What
+    `requests` calls `verify` is here the whole TLS context, made once: its own loads the authorities every time.
+    """
+
+    def __init__(self, reach: Reach, **options: Any) -> None:
+        self._pools = _POOLS[reach]
+        super().__init__(**options)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make the pools."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Where to connect to, and with which TLS: connections of different TLS are never mixed up."""
+        where, _ = super().build_connection_pool_key_attributes(request, True)
+        return where, {"ssl_context": verify} if where["scheme"] == "https" else {}
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing: the context knows it all."""
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Pools of connections through a proxy; one for SOCKS has classes of its own and keeps them."""
         manager = super().proxy_manager_for(*args, **kwargs)
         if manager.pool_classes_by_scheme is PoolManager().pool_classes_by_scheme:
-            manager.pool_classes_by_scheme = _POOLS
+            manager.pool_classes_by_scheme = self._pools
         return manager
 
 
@@ -80,25 +109,50 @@ class _BoundedFile(io.RawIOBase):
 class _BoundedResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
+        self.reach = _reach_of_peer(sock)
         deadline = _deadline.get()
         if deadline is not None and isinstance(self.fp, io.BufferedReader):
             self.fp = io.BufferedReader(_BoundedFile(sock, self.fp.detach(), deadline))
 
 
-class _Connection(HTTPConnection):
-    response_class = _BoundedResponse
+def _reach_of_peer(connection: socket.socket) -> Reach:
+    try:
+        return reach_of(connection.getpeername()[0])
+    except OSError:  # gone already
+        return Reach.PUBLIC
 
 
-class _SecureConnection(HTTPSConnection):
-    response_class = _BoundedResponse
+def _pools(reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools of connections that go no further inside than `reach`."""
+
+    class Connection(HTTPConnection):
+        response_class = _BoundedResponse
+
+        def _new_conn(self) -> socket.socket:
+            return _checked(self, super()._new_conn(), reach)
+
+    class SecureConnection(HTTPSConnection):
+        response_class = _BoundedResponse
+
+        def _new_conn(self) -> socket.socket:
+            return _checked(self, super()._new_conn(), reach)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": Pool, "https": SecurePool}
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+def _checked(connection: HTTPConnection, made: socket.socket, reach: Reach) -> socket.socket:
+    """`made`, on which nothing was sent yet, if it leads where it may; raises AccessDenied."""
+    if connection.proxy is None and _reach_of_peer(made) > reach:
+        address = made.getpeername()[0]
+        made.close()
+        raise AccessDenied(f"{connection.host}: leads to {address}; expected no address of an inner network")
+    return made
 
 
-class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
-_POOLS = {"http": _Pool, "https": _SecurePool}
+_POOLS = {reach: _pools(reach) for reach in Reach}

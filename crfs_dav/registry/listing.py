@@ -19,7 +19,7 @@ from requests.utils import parse_header_links
 from crfs_dav.errors import AccessDenied, BadName, Corrupt
 from crfs_dav.names import Digest, Repository, is_tag, parse_digest
 from crfs_dav.registry.deadline import Deadline
-from crfs_dav.registry.session import Reply
+from crfs_dav.registry.reply import Reply
 from crfs_dav.registry.transport import Call, Transport
 from crfs_dav.registry.urls import origin, resolve_url, shown
 

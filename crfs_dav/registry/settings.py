@@ -10,18 +10,23 @@ from typing import Literal, TypeAlias
 
 from crfs_dav import __version__
 from crfs_dav.names import Registry
+from crfs_dav.registry.credentials.secret import Credentials, no_credentials
+from crfs_dav.registry.mirrors import Mirror
 from crfs_dav.registry.traffic import Traffic
+from crfs_dav.registry.urls import Reach
 
 Scheme: TypeAlias = Literal["http", "https"]
 ListingKind: TypeAlias = Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """A user's name and password at a registry; the password is in no text of it."""
+class Tls:
+    """How one registry is spoken to by https: paths of PEM files; `is_insecure` believes any certificate."""
 
-    user: str
-    password: str = field(repr=False)
+    ca_bundle: Path | None = None  # besides the authorities that everybody trusts
+    client_certificate: Path | None = None
+    client_key: Path | None = None  # None: in the same file
+    is_insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +37,13 @@ class Listing:
     api: str | None = None
 
 
-Credentials: TypeAlias = Callable[[Registry], Login | None]
+Allows: TypeAlias = Callable[[Registry], Reach | None]
+"""How far inside the address of a registry may lie; None where it must not be talked to at all."""
 
 
-def no_credentials(registry: Registry) -> Login | None:
-    """None: every registry is asked anonymously."""
-    return None
+def allow_any(registry: Registry) -> Reach | None:
+    """Every registry, wherever it is."""
+    return Reach.LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,12 @@ class RegistrySettings:
     """
 
     schemes: Mapping[Registry, Scheme] = field(default_factory=lambda: MappingProxyType({}))
+    tls: Mapping[Registry, Tls] = field(default_factory=lambda: MappingProxyType({}))
+    mirrors: Mapping[Registry, tuple[Mirror, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    allows: Allows = field(default=allow_any, repr=False)
     credentials: Credentials = field(default=no_credentials, repr=False)
     listings: Mapping[Registry, Listing] = field(default_factory=lambda: MappingProxyType({}))
-    ca_bundle: Path | None = None  # None: as the environment says, else the one that comes with requests
+    ca_bundle: Path | None = None  # besides what the environment names, else the system's and certifi's
     user_agent: str = f"crfs-dav/{__version__}"
     workers: int = 32  # threads that may ask at the same time: connections kept to one host
     connect_seconds: float = 5.0

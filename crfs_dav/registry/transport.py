@@ -1,35 +1,43 @@
-"""One question to a registry, asked until it is answered: scheme, token, redirects.
+"""One question to a registry, asked until it is answered: mirrors, scheme, token, redirects.
 
-1  where does it answer?                      Schemes
-2  ask, with the authorization known so far   HttpSession
-2a 401: answer its challenge, ask once more   Authenticator
-2b redirect: go there, at most 5 times        `Authorization` stays at the registry's own scheme, host and port
-3  the reply, whatever its status             `check` makes errors of it
+1  may we?  then mirrors, then the registry   RegistrySettings.allows, MirrorRests
+2  where does it answer?                      Schemes
+3  ask, with the authorization known so far   HttpSession
+3a 401: answer its challenge, ask once more   Authenticator
+3b redirect: go there, at most 5 times        `Authorization` stays at the registry's own scheme, host and port;
+                                              no way from outside to the inside: check_target, Reaches
+4  the reply, whatever its status             `check` makes errors of it
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urljoin
 
-from crfs_dav.errors import Unavailable
+from crfs_dav.errors import AccessDenied, CrfsError, Unavailable
 from crfs_dav.names import Registry
 from crfs_dav.readers import ReaderAt
 from crfs_dav.registry.auth import Authenticator
 from crfs_dav.registry.challenge import Challenge, parse_challenges
-from crfs_dav.registry.check import check
+from crfs_dav.registry.check import check, retry_after_seconds
 from crfs_dav.registry.deadline import Clock, Deadline
+from crfs_dav.registry.mirrors import Mirror, MirrorRests, is_mirrored
+from crfs_dav.registry.reach import Reaches
+from crfs_dav.registry.reply import Reply
 from crfs_dav.registry.scheme import Endpoint, Schemes
-from crfs_dav.registry.session import HttpSession, Reply
+from crfs_dav.registry.session import HttpRequest, HttpSession
 from crfs_dav.registry.settings import RegistrySettings
+from crfs_dav.registry.throttle import Throttle
 from crfs_dav.registry.tokens import Access, TokenServer
-from crfs_dav.registry.urls import check_target, origin, resolve_url, shown
+from crfs_dav.registry.urls import Reach, check_target, origin, resolve_url, shown
+from crfs_dav.registry.warned import WarningLog
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_OF_ANY_METHOD = frozenset({307, 308})  # after the others a client asks by GET (RFC 9110, 15.4)
+_MIRROR_STATUSES = frozenset({200, 206, 304, 416})  # of a mirror that has what is wanted
 _HOPS = 5
 _SLOWEST_BYTES_PER_SECOND = 256 << 10  # a big body gets more time than a small one, but not all the time
 
@@ -50,15 +58,34 @@ class Call:
     body: ReaderAt | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A registry or mirror on the way to an answer, and how far inside it may lie."""
+
+    endpoint: Endpoint
+    allowed: Reach
+    session: HttpSession
+
+    def owns(self, url: str) -> bool:
+        """True for URLs that get our authorization."""
+        return origin(url) == origin(self.endpoint.url())
+
+
 class Transport:
     """The way to all registries."""
 
     def __init__(self, settings: RegistrySettings, clock: Clock) -> None:
-        self._seconds = settings.deadline_seconds
+        self._settings = settings
         self._clock = clock
         self._session = HttpSession(settings, clock)
+        self._once = HttpSession(replace(settings, tries=1), clock)  # for mirrors: the next one is the second try
         self._schemes = Schemes(settings)
-        self._auth = Authenticator(settings.credentials, TokenServer(self._session), clock)
+        self._mirrors = MirrorRests(settings.mirrors, clock)
+        self._reaches = Reaches()
+        self._throttle = Throttle(clock)
+        self._warnings = WarningLog()
+        tokens = TokenServer(self._session)
+        self._auth = Authenticator(settings.credentials, tokens, reaches=self._reaches, clock=clock)
 
     @property
     def clock(self) -> Clock:
@@ -67,26 +94,30 @@ class Transport:
 
     def deadline(self, size: int = 0) -> Deadline:
         """The end of a call that starts now and brings `size` bytes."""
-        return Deadline(self._seconds + size / _SLOWEST_BYTES_PER_SECOND, self._clock)
+        return Deadline(self._settings.deadline_seconds + size / _SLOWEST_BYTES_PER_SECOND, self._clock)
 
     def ask(self, call: Call, deadline: Deadline) -> Reply:
         """The last answer after redirects and one authentication, of any status; close it.
 
         Raises Unavailable where nobody answers, AccessDenied where we must not go, Corrupt for what is no URL.
         """
+        allowed = self._allowed(call.registry)
+        if call.location is None and is_mirrored(call.method, call.path):
+            for mirror in self._mirrors.of(call.registry):
+                reply = self._ask_mirror(mirror, call, deadline)
+                if reply is not None:
+                    return reply
         endpoint = self._schemes.endpoint(call.registry, deadline)
-        own = endpoint.url(call.path)
-        url = urljoin(own, call.location) if call.location else own
-        for _ in range(_HOPS + 1):
-            reply = self._ask_once(endpoint, url, call, deadline)
-            target = reply.headers.get("Location")
-            if reply.status not in _followed(call) or target is None:
-                reply.location = None if url == own else url
-                return reply
-            reply.close()
-            source, url = url, resolve_url(url, target)
-            check_target(source, url, own)
-        raise Unavailable(f"{call.method} {shown(own)}: more than {_HOPS} redirects; expected less")
+        return self._ask_endpoint(_Stop(endpoint, allowed, self._session), call, deadline)
+
+    def describe(self, registry: Registry, deadline: Deadline) -> tuple[str, list[Challenge]]:
+        """URL of the root of `registry`, and the challenges that it greets strangers with; for people to look at.
+
+        Raises Unavailable, AccessDenied, NotFound.
+        """
+        allowed = self._allowed(registry)
+        stop = _Stop(self._schemes.endpoint(registry, deadline), allowed, self._session)
+        return stop.endpoint.url(), self._ping(stop, deadline)
 
     def fetch(self, call: Call, limit: int, deadline: Deadline) -> tuple[Reply, bytes]:
         """Reply of status 200, closed, and its whole body; a body that breaks off is asked for once more.
@@ -101,6 +132,7 @@ class Transport:
     def close(self) -> None:
         """Close the connections that are kept."""
         self._session.close()
+        self._once.close()
 
     def _fetch_once(self, call: Call, limit: int, deadline: Deadline) -> tuple[Reply, bytes]:
         with self.ask(call, deadline) as reply:
@@ -110,40 +142,89 @@ class Transport:
             except Unavailable as error:
                 raise _BodyBroke(str(error)) from None
 
-    def _ask_once(self, endpoint: Endpoint, url: str, call: Call, deadline: Deadline) -> Reply:
-        if origin(url) != origin(endpoint.url()):
-            return self._send(url, call, None, deadline)
-        access = Access(endpoint, call.scope)
+    def _allowed(self, registry: Registry) -> Reach:
+        allowed = self._settings.allows(registry)
+        if allowed is None:
+            raise AccessDenied(f"registry: {registry}; expected one that the configuration allows")
+        return allowed
+
+    def _ask_mirror(self, mirror: Mirror, call: Call, deadline: Deadline) -> Reply | None:
+        """The mirror's answer, None where the registry has to be asked; a mirror that is down is left alone then."""
+        asked = replace(call, registry=mirror.registry, path=mirror.path(call.path), scope=mirror.scope(call.scope))
+        try:
+            endpoint = self._schemes.endpoint(mirror.registry, deadline)
+            reply = self._ask_endpoint(_Stop(endpoint, Reach.LOCAL, self._once), asked, deadline)
+        except CrfsError as error:
+            self._mirrors.rest(mirror, error)
+            return None
+        if reply.status in _MIRROR_STATUSES:
+            reply.location = None  # to be asked for again: what the registry itself names may not lie where this does
+            return reply
+        reply.close()
+        if reply.status >= 500 or reply.status == 429:
+            self._mirrors.rest(mirror, f"status {reply.status}")
+        return None
+
+    def _ask_endpoint(self, stop: _Stop, call: Call, deadline: Deadline) -> Reply:
+        own = stop.endpoint.url(call.path)
+        url, reach = urljoin(own, call.location or ""), self._reaches.of_location(stop.endpoint.registry)
+        for _ in range(_HOPS + 1):
+            request = HttpRequest(call.method, url, call.headers, call.body, reach)
+            reply = self._ask_at(stop, request, call.scope, deadline=deadline)
+            reach = min(reply.reach, self._reaches.of(stop.endpoint.registry))
+            target = reply.headers.get("Location")
+            if reply.status not in _followed(call) or target is None:
+                reply.location = None if url == own else url
+                return reply
+            reply.close()
+            source, url = url, resolve_url(url, target)
+            check_target(source, url, own, reach)
+        raise Unavailable(f"{call.method} {shown(own)}: more than {_HOPS} redirects; expected less")
+
+    def _ask_at(self, stop: _Stop, request: HttpRequest, scope: str, *, deadline: Deadline) -> Reply:
+        """The answer of one URL, which is asked with authorization if it is the registry's own."""
+        if not stop.owns(request.url):
+            return self._send(stop, request, deadline)
+        access = Access(stop.endpoint, scope)
         authorization = self._auth.known(access, deadline)
-        reply = self._send(url, call, authorization, deadline)
+        reply = self._send(stop, _authorized(request, authorization), deadline)
         if reply.status != 401:
             return reply
         reply.peek()  # to its end, mostly: the connection is free for the token
         try:
-            answer = self._answer(access, reply, rejected=authorization, deadline=deadline)
+            challenges = parse_challenges(reply.headers.get("WWW-Authenticate", "")) or self._ping(stop, deadline)
+            answer = self._auth.answer(access, challenges, rejected=authorization, deadline=deadline)
         except BaseException:
             reply.close()
             raise
         if answer is None:
             return reply
         reply.close()
-        return self._send(url, call, answer, deadline)
+        return self._send(stop, _authorized(request, answer), deadline)
 
-    def _answer(self, access: Access, reply: Reply, *, rejected: str | None, deadline: Deadline) -> str | None:
-        """`Authorization` that answers the 401 in `reply`, or None."""
-        challenges = parse_challenges(reply.headers.get("WWW-Authenticate", ""))
-        if not challenges:
-            challenges = self._ping(access.endpoint, deadline)
-        return self._auth.answer(access, challenges, rejected=rejected, deadline=deadline)
+    def _send(self, stop: _Stop, request: HttpRequest, deadline: Deadline) -> Reply:
+        registry = stop.endpoint.registry
+        is_own = stop.owns(request.url)
+        self._throttle.check(request.method, request.url, request.what)
+        reply = stop.session.send(replace(request, reach=stop.allowed) if is_own else request, deadline)
+        if is_own:
+            self._reaches.note(registry, reply.reach)
+        self._warnings.note(registry, reply.headers)
+        seconds = retry_after_seconds(reply.headers) if reply.status == 429 else None
+        if seconds:
+            self._throttle.note(request.method, request.url, seconds)
+        return reply
 
-    def _send(self, url: str, call: Call, authorization: str | None, deadline: Deadline) -> Reply:
-        headers = dict(call.headers) if authorization is None else {**call.headers, "Authorization": authorization}
-        return self._session.send(call.method, url, headers, deadline=deadline, body=call.body)
-
-    def _ping(self, endpoint: Endpoint, deadline: Deadline) -> list[Challenge]:
+    def _ping(self, stop: _Stop, deadline: Deadline) -> list[Challenge]:
         """Challenges of the registry's root: gcr.io sends none with the 401 of a real request (containers/image)."""
-        with self._session.send("GET", endpoint.url(), {}, deadline=deadline) as reply:
+        with self._send(stop, HttpRequest("GET", stop.endpoint.url()), deadline) as reply:
             return parse_challenges(reply.headers.get("WWW-Authenticate", "")) if reply.status == 401 else []
+
+
+def _authorized(request: HttpRequest, authorization: str | None) -> HttpRequest:
+    if authorization is None:
+        return request
+    return replace(request, headers={**request.headers, "Authorization": authorization})
 
 
 def _followed(call: Call) -> frozenset[int]:

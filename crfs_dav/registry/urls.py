@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv6Address, ip_address
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urljoin
 
 from urllib3.exceptions import LocationParseError
@@ -20,6 +21,14 @@ from crfs_dav.errors import AccessDenied, Corrupt
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NOT_IN_URLS = re.compile(r"[\x00-\x1f\x7f\\]")  # parsers drop or turn them, each its own way
 _URL_LIMIT = 16 << 10  # characters; signed URLs with a session token take some 2 KiB
+
+
+class Reach(IntEnum):
+    """How far inside an address lies: whoever is outside may not send us further in."""
+
+    PUBLIC = 0
+    PRIVATE = 1  # networks of a house or company
+    LOCAL = 2  # this machine, and the link where clouds keep their metadata servers
 
 
 def resolve_url(base: str, text: str) -> str:
@@ -48,34 +57,45 @@ def shown(url: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)[:300]
 
 
-def check_target(source: str, target: str, home: str) -> None:
+def check_target(source: str, target: str, home: str, reach: Reach = Reach.PUBLIC) -> None:
     """Nothing, where a registry at `home` may send us from `source` on to `target`; raises AccessDenied.
 
-    All three are absolute URLs.
+    All three are absolute URLs; `reach` is where `home` was found to be. Names are not looked up here: the address
+    that a name led to is checked when it is connected to.
     """
     source_scheme, target_scheme = origin(source)[0], origin(target)[0]
     if source_scheme == "https" and target_scheme != "https":
         raise AccessDenied(f"{shown(source)}: leads to {shown(target)}; expected https to stay https")
     home_host, target_host = origin(home)[1:], origin(target)[1:]
-    if target_host != home_host and is_internal(target_host[0]) and not is_internal(home_host[0]):
+    if target_host != home_host and reach_of(target_host[0]) > max(reach, reach_of(home_host[0])):
         raise AccessDenied(f"{shown(source)}: leads to {shown(target)}; expected no address of an inner network")
 
 
 def is_internal(host: str) -> bool:
-    """True for names of this machine and for addresses, in any spelling, that are not of the public internet.
+    """True for names of this machine and for addresses, in any spelling, that are not of the public internet."""
+    return reach_of(host) > Reach.PUBLIC
+
+
+def reach_of(host: str) -> Reach:
+    """How far inside an address lies, in any spelling; names but those of this machine are public.
 
     No name is looked up. `127.1` and `2130706433` are spellings that the resolver takes for addresses.
     """
     host = host.strip("[]").partition("%")[0].rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
-        return True
+        return Reach.LOCAL
     try:
-        address = ip_address(host)
+        return _reach_of_address(ip_address(host))
     except ValueError:
         try:
-            address = ip_address(socket.inet_aton(host))
+            return _reach_of_address(ip_address(socket.inet_aton(host)))
         except (OSError, UnicodeError):
-            return False
+            return Reach.PUBLIC
+
+
+def _reach_of_address(address: IPv4Address | IPv6Address) -> Reach:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
-    return not address.is_global or address.is_multicast
+    if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast:
+        return Reach.LOCAL
+    return Reach.PUBLIC if address.is_global else Reach.PRIVATE

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.machine import background, free_port, wait_for_port
+from tests.support.nobody import NOBODY
 
 
 @contextmanager
@@ -16,6 +17,6 @@ def crfs_server(registry_host: str, folder: Path) -> Iterator[str]:
     port = free_port()
     log = folder / "crfs-dav.log"
     command = [sys.executable, "-m", "crfs_dav", "serve", "--port", str(port), "--registry", registry_host]
-    with background([*command, "--cache-dir", folder / "cache"], log) as process:
+    with background([*command, "--cache-dir", folder / "cache"], log, NOBODY) as process:
         wait_for_port(port, process, log)
         yield f"http://127.0.0.1:{port}"

@@ -87,7 +87,9 @@ def run(
 
 
 @contextmanager
-def background(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def background(
+    command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`command` as a running process, its output in `log`; ended, politely first, on leaving."""
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -95,7 +97,7 @@ def background(command: Sequence[str | Path], log: Path) -> Iterator[subprocess.
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(None),
+            env=_environment(environment),
         )
     try:
         yield process

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.support.nobody import NOBODY
+
 _START_SECONDS = 20
 
 
@@ -49,7 +51,7 @@ def run_cli(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess
         text=True,
         timeout=30,
         check=False,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **NOBODY, **(env or {})},
     )
 
 
@@ -64,7 +66,7 @@ def serving(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[S
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, **NOBODY, **(env or {})},
             )
         try:
             welcome = _read_welcome(process, log)

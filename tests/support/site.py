@@ -87,7 +87,12 @@ def site(registry: DemoRegistry, cache: Path | dict[str, Any] | None = None, **s
     where: dict[str, Any] = {"disk_bytes": 0, "spool_bytes": 0, "index_bytes": 0}
     if cache is not None:
         where = cache if isinstance(cache, dict) else {"directory": str(cache)}
-    values = {"registries": {registry.host: {"scheme": "http"}}, "cache": where, **settings}
+    values = {
+        "registries": {registry.host: {"scheme": "http"}},
+        "credentials": {"files": False},  # not the tester's own
+        "cache": where,
+        **settings,
+    }
     app = create_app(load_config(None, values))
     try:
         yield Site(app)

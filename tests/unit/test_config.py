@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from crfs_dav.config import BadConfig, Config, LimitsConfig, RegistryConfig, is_loopback, load_config, password_of
+from crfs_dav.config import BadConfig, Config, LimitsConfig, RegistryConfig, is_loopback, load_config
 from crfs_dav.formats.limits import Limits
 from crfs_dav.names import Registry
 from crfs_dav.upstream import layer_limits
@@ -32,6 +32,7 @@ def test_shipped_file_lists_every_option() -> None:
 
     assert list(shipped) == list(Config.__struct_fields__)
     assert list(shipped["cache"]) == list(Config().cache.__struct_fields__)
+    assert list(shipped["credentials"]) == list(Config().credentials.__struct_fields__)
     assert list(shipped["limits"]) == list(Config().limits.__struct_fields__)
     assert all(f"#   {option}:" in SHIPPED.read_text() for option in RegistryConfig.__struct_fields__)
 
@@ -78,6 +79,14 @@ def test_empty_file_is_all_defaults(tmp_path: Path) -> None:
         ("registries: {a.b: {repositories: [A]}}", "repository: 'A'"),
         ("registries: {a.b: {scheme: ftp}}", "Invalid enum value 'ftp'"),
         ("registries: {a.b: {username: me}}", "username without a password"),
+        ("registries: {a.b: {password_env: ME}}", "expected one of them, and a username"),
+        ("registries: {a.b: {username: me, password_env: ME, password_file: x}}", "expected one of them"),
+        ("registries: {a.b: {client_key: x}}", "client_key without a client_certificate"),
+        ("registries: {a.b: {insecure: true, ca_bundle: x}}", "insecure and a ca_bundle; expected one of them"),
+        ("registries: {a.b: {mirrors: ['ftp://c.d']}}", "mirror: 'ftp://c.d'; expected [https://]host"),
+        ("registries: {a.b: {mirrors: ['c.d/A']}}", "mirror: 'c.d/A'"),
+        ("registries: {a.b: {password: secret}}", "unknown field `password`"),
+        ("allow: all", "Invalid enum value 'all'"),
         ("cache: {disk_bytes: -1}", ">= 0"),
         ("host: 0.0.0.0\nanonymous: true", "expected `registries` to name what may be reached"),
         ("host: 0.0.0.0\nregistries: {a.b: }", "expected `anonymous: true`"),
@@ -135,25 +144,6 @@ def test_loopback_addresses_are_known(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", "", "localhost.example.com"])
 def test_addresses_that_others_reach_are_known(host: str) -> None:
     assert not is_loopback(host)
-
-
-def test_password_comes_from_a_file_without_its_newline(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("secret\n")
-
-    assert password_of(RegistryConfig(username="me", password_file=str(tmp_path / "password"))) == "secret"
-
-
-def test_password_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ME_PASSWORD", "secret")
-
-    assert password_of(RegistryConfig(username="me", password_env="ME_PASSWORD")) == "secret"
-
-
-def test_password_that_is_not_set_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ME_PASSWORD", raising=False)
-
-    with pytest.raises(BadConfig, match="ME_PASSWORD is not set"):
-        password_of(RegistryConfig(username="me", password_env="ME_PASSWORD"))
 
 
 def test_cache_lies_in_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from crfs_dav.names import Registry
 from crfs_dav.registry.listers.lister import ByNamespace, Level
 from crfs_dav.registry.listing import Page, following_url, parse_page, texts, walk_pages
-from crfs_dav.registry.session import Reply
+from crfs_dav.registry.reply import Reply
 from crfs_dav.registry.transport import Call, Transport
 
 HUB_API = "https://hub.docker.com"

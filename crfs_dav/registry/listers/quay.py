@@ -14,7 +14,7 @@ from crfs_dav.errors import NotFound
 from crfs_dav.names import Registry
 from crfs_dav.registry.listers.lister import ByNamespace, Level
 from crfs_dav.registry.listing import Page, parse_page, texts, walk_pages
-from crfs_dav.registry.session import Reply
+from crfs_dav.registry.reply import Reply
 from crfs_dav.registry.transport import Call, Transport
 from crfs_dav.registry.urls import resolve_url
 

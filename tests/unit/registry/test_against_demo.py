@@ -15,7 +15,7 @@ from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, NotFound, Unavaila
 from crfs_dav.names import Digest, Reference, parse_reference
 from crfs_dav.oci import Descriptor, Manifest
 from crfs_dav.registry.client import RegistryClient
-from crfs_dav.registry.settings import Login
+from crfs_dav.registry.credentials.secret import Login
 from tests.support.scripted import lines
 from tests.unit.registry.conftest import OpenClient
 
@@ -85,7 +85,7 @@ def test_login_is_done_once(
     habits: dict[str, Any], before: list[str], registry: DemoRegistry, client_of: OpenClient
 ) -> None:
     registry.dialect = Dialect(**habits)
-    held = _hold(registry, client_of(registry.host, credentials=lambda _: Login("user", "secret")))
+    held = _hold(registry, client_of(registry.host, credentials=lambda *_: Login("user", "secret")))
 
     descriptor = held.client.resolve(held.reference)
     held.client.manifest(held.reference.repository, descriptor)

@@ -12,8 +12,8 @@ from crfs_dav.demo.exchange import Answer, Request, json_answer
 from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, Unavailable
 from crfs_dav.names import Registry, parse_registry, parse_repository
 from crfs_dav.registry.client import RegistryClient
+from crfs_dav.registry.credentials.secret import Login
 from crfs_dav.registry.deadline import Clock
-from crfs_dav.registry.settings import Login
 from tests.support.scripted import Script, Scripted, lines
 from tests.unit.registry.conftest import OpenClient
 
@@ -117,19 +117,20 @@ def test_access_token_is_a_token_too(scripted: Serve, client_of: OpenClient) -> 
 def test_login_goes_to_the_token_server_and_nowhere_else(scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(Guarded())
 
-    _tags(client_of(server.host, credentials=lambda registry: Login("me", "p:w")), server.host)
+    _tags(client_of(server.host, credentials=lambda *_: Login("me", "p:w")), server.host)
 
     sent = [request.headers.get("Authorization") for request in server.requests]
     assert sent == [None, "Basic bWU6cDp3", "Bearer t1"]
 
 
-def test_credentials_are_asked_for_by_registry(scripted: Serve, client_of: OpenClient) -> None:
-    asked: list[Registry] = []
+def test_credentials_are_asked_for_by_registry_and_repository(scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(Guarded())
+    asked: list[tuple[Registry, str]] = []
+    client = client_of(server.host, credentials=lambda registry, name: asked.append((registry, name)))
 
-    _tags(client_of(server.host, credentials=asked.append), server.host)
+    _tags(client, server.host)
 
-    assert asked == [parse_registry(server.host)]
+    assert asked == [(parse_registry(server.host), "a/b")]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def _basic_script(request: Request) -> Answer:
 
 def test_basic_is_answered_and_then_sent_at_once(scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(_basic_script)
-    client = client_of(server.host, credentials=lambda registry: Login("me", "pw"))
+    client = client_of(server.host, credentials=lambda *_: Login("me", "pw"))
 
     assert _tags(client, server.host) == ["v1"]
     assert _tags(client, server.host) == ["v1"]
@@ -257,7 +258,7 @@ def test_bearer_is_preferred_where_both_are_offered(scripted: Serve, client_of: 
 
 def test_credentials_never_follow_a_downgrade_to_http(scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(_basic_script)
-    client = client_of(credentials=lambda registry: Login("me", "pw"))  # http is found out, not configured
+    client = client_of(credentials=lambda *_: Login("me", "pw"))  # http is found out, not configured
 
     with pytest.raises(AccessDenied, match="wants credentials over http; expected https, or http that"):
         _tags(client, server.host)
@@ -267,7 +268,7 @@ def test_credentials_never_follow_a_downgrade_to_http(scripted: Serve, client_of
 
 def test_anonymous_tokens_work_after_a_downgrade_to_http(scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(Guarded())
-    client = client_of(credentials=lambda registry: Login("me", "pw"))
+    client = client_of(credentials=lambda *_: Login("me", "pw"))
 
     assert _tags(client, server.host) == ["v1"]
     assert [request.headers.get("Authorization") for request in server.requests] == [None, None, "Bearer t1"]
@@ -319,7 +320,7 @@ def test_realm_that_is_no_url_is_refused(realm: str, scripted: Serve, client_of:
 def test_one_registrys_login_is_not_anothers(scripted: Serve, client_of: OpenClient) -> None:
     first, second = scripted(Guarded()), scripted(_basic_script)
     logins: Mapping[Registry, Login] = {parse_registry(first.host): Login("me", "pw")}
-    client = client_of(first.host, second.host, credentials=logins.get)
+    client = client_of(first.host, second.host, credentials=lambda registry, _: logins.get(registry))
 
     _tags(client, first.host)
     with pytest.raises(AccessDenied):

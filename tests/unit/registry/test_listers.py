@@ -15,8 +15,9 @@ from crfs_dav.errors import AccessDenied, Corrupt, NotFound
 from crfs_dav.names import digest_of, parse_registry
 from crfs_dav.oci import OCI_MANIFEST
 from crfs_dav.registry.client import RegistryClient
+from crfs_dav.registry.credentials.secret import Login
 from crfs_dav.registry.listers.choose import known_kind
-from crfs_dav.registry.settings import Listing, ListingKind, Login
+from crfs_dav.registry.settings import Listing, ListingKind
 from tests.support.scripted import Script, Scripted, in_turn
 from tests.unit.registry.conftest import OpenClient
 
@@ -174,7 +175,7 @@ def test_hub_is_asked_at_its_own_host_without_credentials(registry: DemoRegistry
         _fill(hub, "own/a")
         host = parse_registry(registry.host)
         listings = {host: Listing("hub", hub.url)}
-        client = client_of(registry.host, listings=listings, credentials=lambda _: Login("user", "secret"))
+        client = client_of(registry.host, listings=listings, credentials=lambda *_: Login("user", "secret"))
 
         assert _names(client, registry, "own") == ["own/a"]
         assert ["Authorization" in request.headers for request in hub.requests] == [False]

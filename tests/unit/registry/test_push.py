@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,9 +18,10 @@ from crfs_dav.names import digest_of, parse_reference, parse_registry
 from crfs_dav.oci import OCI_MANIFEST, Descriptor
 from crfs_dav.registry import blobupload
 from crfs_dav.registry.connect import open_transport
+from crfs_dav.registry.credentials.secret import Login
 from crfs_dav.registry.deadline import Clock
 from crfs_dav.registry.push import RegistryTarget
-from crfs_dav.registry.settings import Login, RegistrySettings
+from crfs_dav.registry.settings import RegistrySettings
 from tests.support.http import fetch
 
 MIB = 1 << 20
@@ -57,9 +59,10 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     with DemoRegistry(writing=Writing()) as registry:
         host = parse_registry(registry.host)
         login = Login("user", "secret")
-        settings = RegistrySettings(schemes={host: "http"}, credentials=lambda _: login, backoff_seconds=0)
+        settings = RegistrySettings(schemes={host: "http"}, credentials=lambda *_: login, backoff_seconds=0)
         sleeps: list[float] = []
-        transport = open_transport(settings, clock=Clock(sleep=sleeps.append))
+        clock = Clock(now=lambda: time.monotonic() + sum(sleeps), sleep=sleeps.append)
+        transport = open_transport(settings, clock=clock)
         with RegistryTarget(transport, parse_reference(f"{registry.host}/new:tag")) as target:
             yield Rig(registry, target, sleeps)
         transport.close()

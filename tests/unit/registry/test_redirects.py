@@ -8,7 +8,7 @@ from crfs_dav.demo.exchange import Answer, Request, json_answer
 from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, Unavailable
 from crfs_dav.names import parse_registry, parse_repository
 from crfs_dav.registry.client import RegistryClient
-from crfs_dav.registry.settings import Login
+from crfs_dav.registry.credentials.secret import Login
 from tests.support.scripted import Script, Scripted, by_path, in_turn, lines
 from tests.unit.registry.conftest import OpenClient
 
@@ -33,7 +33,7 @@ def _with_basic(script: Script) -> Script:
 def test_authorization_stays_at_the_registry(scripted: Serve, client_of: OpenClient) -> None:
     storage = scripted(in_turn(TAGS))
     server = scripted(_with_basic(in_turn(Answer(307, {"Location": f"{storage.url}/signed?Signature=s"}))))
-    client = client_of(server.host, credentials=lambda registry: Login("me", "pw"))
+    client = client_of(server.host, credentials=lambda *_: Login("me", "pw"))
 
     assert _tags(client, server.host) == ["v1"]
 
@@ -45,7 +45,7 @@ def test_authorization_stays_at_the_registry(scripted: Serve, client_of: OpenCli
 def test_authorization_comes_along_to_the_registrys_own_paths(scripted: Serve, client_of: OpenClient) -> None:
     answers = by_path({"/v2/a/tags/list": Answer(302, {"Location": "/moved"}), "/moved": TAGS})
     server = scripted(_with_basic(answers))
-    client = client_of(server.host, credentials=lambda registry: Login("me", "pw"))
+    client = client_of(server.host, credentials=lambda *_: Login("me", "pw"))
 
     assert _tags(client, server.host) == ["v1"]
     assert lines(server.requests) == ["GET /v2/a/tags/list", "GET /v2/a/tags/list", "GET /moved"]
@@ -55,7 +55,7 @@ def test_authorization_comes_along_to_the_registrys_own_paths(scripted: Serve, c
 def test_storage_that_asks_for_a_login_gets_none(scripted: Serve, client_of: OpenClient) -> None:
     storage = scripted(in_turn(Answer(401, {"WWW-Authenticate": "Basic realm=a"})))
     server = scripted(_with_basic(in_turn(Answer(307, {"Location": storage.url}))))
-    client = client_of(server.host, credentials=lambda registry: Login("me", "pw"))
+    client = client_of(server.host, credentials=lambda *_: Login("me", "pw"))
 
     with pytest.raises(AccessDenied):
         _tags(client, server.host)

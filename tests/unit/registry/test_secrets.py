@@ -13,7 +13,8 @@ from crfs_dav.demo.exchange import Answer, Request, json_answer, part
 from crfs_dav.errors import CrfsError
 from crfs_dav.names import digest_of, parse_reference
 from crfs_dav.oci import OCI_MANIFEST, Descriptor
-from crfs_dav.registry.settings import Login, RegistrySettings
+from crfs_dav.registry.credentials.secret import Login
+from crfs_dav.registry.settings import RegistrySettings
 from tests.support.scripted import Script, Scripted
 from tests.unit.registry.conftest import OpenClient
 
@@ -80,7 +81,7 @@ def test_no_log_record_and_no_error_holds_a_secret(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server, storage = servers
-    client = client_of(server.host, credentials=lambda registry: Login("me", PASSWORD))
+    client = client_of(server.host, credentials=lambda *_: Login("me", PASSWORD))
     reference = parse_reference(f"{server.host}/a:v1")
     blob = client.blob(reference.repository, Descriptor("", digest_of(DATA), len(DATA)))
 
@@ -103,7 +104,7 @@ def test_no_log_record_and_no_error_holds_a_secret(
 
 def test_secrets_go_where_they_belong_only(servers: tuple[Scripted, Scripted], client_of: OpenClient) -> None:
     server, storage = servers
-    client = client_of(server.host, credentials=lambda registry: Login("me", PASSWORD))
+    client = client_of(server.host, credentials=lambda *_: Login("me", PASSWORD))
     repository = parse_reference(f"{server.host}/a:v1").repository
 
     client.blob(repository, Descriptor("", digest_of(DATA), len(DATA))).read_at(0, 5)
@@ -116,4 +117,4 @@ def test_secrets_go_where_they_belong_only(servers: tuple[Scripted, Scripted], c
 def test_settings_show_no_credentials() -> None:
     logins = {"registry": Login("me", PASSWORD)}
 
-    assert PASSWORD not in repr(RegistrySettings(credentials=lambda registry: logins["registry"])) + repr(logins)
+    assert PASSWORD not in repr(RegistrySettings(credentials=lambda *_: logins["registry"])) + repr(logins)

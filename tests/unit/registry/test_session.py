@@ -13,7 +13,7 @@ from crfs_dav.demo.exchange import Answer
 from crfs_dav.errors import Corrupt, Unavailable
 from crfs_dav.readers import BytesReader
 from crfs_dav.registry.deadline import Clock, Deadline
-from crfs_dav.registry.session import HttpSession
+from crfs_dav.registry.session import HttpRequest, HttpSession
 from crfs_dav.registry.settings import RegistrySettings
 from tests.support.greeter import server_tls
 from tests.support.scripted import Script, Scripted, in_turn
@@ -39,13 +39,13 @@ def sleeps() -> Sleeps:
 
 @pytest.fixture
 def session(sleeps: Sleeps) -> Iterator[HttpSession]:
-    session = HttpSession(RegistrySettings(read_seconds=0.1), sleeps.clock)
+    session = HttpSession(RegistrySettings(read_seconds=1.0), sleeps.clock)
     yield session
     session.close()
 
 
 def _status(session: HttpSession, url: str, sleeps: Sleeps) -> int:
-    with session.send("GET", url, {}, deadline=Deadline(20, sleeps.clock)) as reply:
+    with session.send(HttpRequest("GET", url), Deadline(20, sleeps.clock)) as reply:
         return reply.status
 
 
@@ -101,7 +101,7 @@ def test_long_retry_after_is_the_clients_to_wait(
 def test_wait_past_the_deadline_is_not_begun(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
     server = scripted(in_turn(Answer(429, {"Retry-After": "4"}), Answer(200)))
 
-    with session.send("GET", server.url, {}, deadline=Deadline(3, sleeps.clock)) as reply:
+    with session.send(HttpRequest("GET", server.url), Deadline(3, sleeps.clock)) as reply:
         assert reply.status == 429
 
 
@@ -123,8 +123,8 @@ def test_netrc_does_not_touch_our_authorization(
     netrc.write_text("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
 
-    session.send("GET", server.url, {"Authorization": "Bearer ours"}, deadline=Deadline(5, sleeps.clock)).close()
-    session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)).close()
+    session.send(HttpRequest("GET", server.url, {"Authorization": "Bearer ours"}), Deadline(5, sleeps.clock)).close()
+    session.send(HttpRequest("GET", server.url), Deadline(5, sleeps.clock)).close()
 
     assert [request.headers.get("Authorization") for request in server.requests] == ["Bearer ours", None]
 
@@ -134,7 +134,7 @@ def test_bodies_are_asked_for_as_they_are_and_not_decoded(
 ) -> None:
     server = scripted(in_turn(Answer(200, {"Content-Encoding": "gzip"}, b"\x1f\x8bnot really")))
 
-    with session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock)) as reply:
+    with session.send(HttpRequest("GET", server.url), Deadline(5, sleeps.clock)) as reply:
         assert reply.read(100) == b"\x1f\x8bnot really"
     assert server.requests[0].headers.get_all("Accept-Encoding") == ["identity"]
     assert server.requests[0].headers["User-Agent"].startswith("crfs-dav/")
@@ -143,7 +143,7 @@ def test_bodies_are_asked_for_as_they_are_and_not_decoded(
 def test_body_over_its_limit_is_refused(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
     server = scripted(in_turn(Answer(200, {}, b"x" * 101)))
 
-    reply = session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock))
+    reply = session.send(HttpRequest("GET", server.url), Deadline(5, sleeps.clock))
 
     with reply, pytest.raises(Corrupt, match="body of more than 100 bytes; expected no more"):
         reply.read(100)
@@ -152,7 +152,7 @@ def test_body_over_its_limit_is_refused(scripted: Serve, session: HttpSession, s
 def test_body_that_breaks_off_is_no_whole_one(scripted: Serve, session: HttpSession, sleeps: Sleeps) -> None:
     server = scripted(in_turn(Answer(200, {}, b"x" * 100, cut_at=50)))
 
-    reply = session.send("GET", server.url, {}, deadline=Deadline(5, sleeps.clock))
+    reply = session.send(HttpRequest("GET", server.url), Deadline(5, sleeps.clock))
 
     with reply, pytest.raises(Unavailable, match="broke off"):
         reply.read(100)
@@ -204,7 +204,7 @@ def test_server_that_drips_ends_with_the_deadline(start: bytes, greeter: Greet) 
     session = HttpSession(RegistrySettings(), Clock())
     began = time.monotonic()
     try:
-        with pytest.raises(Unavailable), session.send("GET", url, {}, deadline=Deadline(0.3, Clock())) as reply:
+        with pytest.raises(Unavailable), session.send(HttpRequest("GET", url), Deadline(0.3, Clock())) as reply:
             reply.read(1 << 20)
     finally:
         session.close()
@@ -228,7 +228,7 @@ class Secure:
 def _secure_status(settings: RegistrySettings, url: str) -> int:
     session = HttpSession(settings, Clock())
     try:
-        with session.send("GET", url, {}, deadline=Deadline(5, Clock())) as reply:
+        with session.send(HttpRequest("GET", url), Deadline(5, Clock())) as reply:
             return reply.status
     finally:
         session.close()
@@ -284,7 +284,7 @@ BODY = bytes(range(256)) * 9000  # more than two reads
 
 def _send(session: HttpSession, method: str, server: Scripted, sleeps: Sleeps, body: bytes = BODY) -> int:
     deadline = Deadline(20, sleeps.clock)
-    with session.send(method, server.url, {}, deadline=deadline, body=BytesReader(body)) as reply:
+    with session.send(HttpRequest(method, server.url, body=BytesReader(body)), deadline) as reply:
         return reply.status
 
 
@@ -328,5 +328,5 @@ def test_body_that_takes_too_long_is_given_up(scripted: Serve, session: HttpSess
     late = Deadline(20, Clock(now=itertools.count(0, 15).__next__))
 
     with pytest.raises(Unavailable, match=r"PUT .*: not done after 20 s"):
-        session.send("PUT", server.url, {}, deadline=late, body=BytesReader(BODY))
+        session.send(HttpRequest("PUT", server.url, body=BytesReader(BODY)), late)
     assert all(request.body == b"" for request in server.requests)  # its head may have arrived
