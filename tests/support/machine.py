@@ -118,6 +118,17 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    """True if nobody listens on `port` of 127.0.0.1 now."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: an old connection may linger
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     """Returns once `process` accepts connections on `port` of 127.0.0.1; raises RigError as `wait_until` does."""
 

@@ -32,9 +32,9 @@ _COPY = ("skopeo", "copy", "--quiet", "--preserve-digests")
 
 
 @contextmanager
-def real_registry(folder: Path) -> Iterator[RealRegistry]:
-    """A docker-registry that keeps its files and its log in `folder`."""
-    port = free_port()
+def real_registry(folder: Path, *, port: int | None = None) -> Iterator[RealRegistry]:
+    """A docker-registry on `port`, or any free one, that keeps its files and its log in `folder`."""
+    port = port or free_port()
     host = f"127.0.0.1:{port}"
     log = folder / "registry.log"
     configuration = folder / "registry.yml"
