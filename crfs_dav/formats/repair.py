@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from crfs_dav.archive import Kind
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.columns import Columns
-from crfs_dav.formats.gzipmember import cut, inflate, prefix
+from crfs_dav.formats.gzipmember import MemberDecoder, cut, prefix
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.formats.tarheaders import TarNames, parse_headers
 from crfs_dav.formats.toc import REPLACEMENT, OddNames, Toc
@@ -57,7 +57,16 @@ class _Members:
             return b""
 
 
-def repair_names(toc: Toc, blob: ReaderAt, decode: Decode = inflate, *, limits: Limits = DEFAULT_LIMITS) -> None:
+def _inflate_members(compressed: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Content of all members: writers may begin one where no TOC says so, such as after a landmark."""
+    decoder = MemberDecoder()
+    for data in compressed:
+        yield from decoder.feed(data)
+
+
+def repair_names(
+    toc: Toc, blob: ReaderAt, decode: Decode = _inflate_members, *, limits: Limits = DEFAULT_LIMITS
+) -> None:
     """Give the entries of `toc` that hold U+FFFD their true names, or unique ones. Raises what `blob` raises.
 
     `decode` unpacks the members of `blob`.

@@ -140,7 +140,7 @@ class TarScan:
 
     def _row(self, header: TarHeader, text: bytes, digest: int) -> Row:
         mtime = header.mtime * 1_000_000 // 1
-        xattrs = {key: value for key, value in header.xattrs.items() if not key.startswith("trusted.overlay.")}
+        xattrs = {_utf8(key): value for key, value in header.xattrs.items() if not key.startswith("trusted.overlay.")}
         size = sum(len(key) + len(value) for key, value in xattrs.items())
         return Row(
             text=text,
@@ -149,8 +149,8 @@ class TarScan:
             mode=header.mode,
             uid=header.uid & 0xFFFF_FFFF,
             gid=header.gid & 0xFFFF_FFFF,
-            user=self._columns.add_name(header.user_name[:255]),
-            group=self._columns.add_name(header.group_name[:255]),
+            user=self._columns.add_name(_utf8(header.user_name[:255])),
+            group=self._columns.add_name(_utf8(header.group_name[:255])),
             mtime=min(max(mtime, _MIN_MTIME), _MAX_MTIME),
             digest=digest,
             xattrs=self._columns.add_xattrs(xattrs) if xattrs and size <= self._limits.xattrs else 0,
@@ -166,6 +166,11 @@ class TarScan:
             raise OverLimit(f"tar: more than {limits.entries} entries; expected fewer")
         if columns.text_size > limits.text_in_all or columns.xattrs_size > limits.xattrs_in_all:
             raise OverLimit(f"tar: {columns.text_size} bytes of names; expected fewer, and fewer of xattrs")
+
+
+def _utf8(text: str) -> str:
+    """`text` with U+FFFD for bytes that are not UTF-8: names of owners and attributes have to be text."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _pieces(header: TarHeader) -> Sequence[Piece]:

@@ -153,7 +153,7 @@ def _extension(type_: bytes, name: bytes, data: bytes) -> bytes:
 
 
 def _pax(records: Mapping[str, bytes]) -> bytes:
-    return b"".join(_pax_record(key.encode() + b"=" + value + b"\n") for key, value in records.items())
+    return b"".join(_pax_record(to_bytes(key) + b"=" + value + b"\n") for key, value in records.items())
 
 
 def _pax_record(rest: bytes) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.tarheaders import TarNames, parse_headers
+from tests.support.archives import dir_, estargz_of, file, tar_of
 from tests.support.recording import RecordingReader
 from tests.support.stargz import Crafter, content, gnu_long, names_of, open_blob, padding, pax_header, tar_header
 
@@ -231,6 +232,12 @@ def test_a_hard_link_follows_its_target_that_was_renamed() -> None:
     *_, link = open_blob(layer.build(), limits=Limits(repair_reads=1)).outline()
 
     assert (link.name, link.link_name) == ("h\ufffd", text(b"f\xe9"))
+
+
+def test_headers_in_a_member_that_no_toc_names_are_found() -> None:
+    blob, _ = estargz_of(tar_of(dir_("d/"), file("d/first\udce9", b"1"), file("d/second\udce8", b"2")))
+
+    assert names_of(open_blob(blob)) == ["d/", "d/first\udce9", "d/second\udce8"]
 
 
 def test_names_beyond_the_limit_stay() -> None:

@@ -83,6 +83,14 @@ def test_a_tar_of_too_many_entries_is_over_its_limit() -> None:
         opened(RecordingReader(TAR), limits=Limits(entries=2))
 
 
+def test_names_of_owners_and_attributes_that_are_no_text_are_shown_as_text() -> None:
+    odd = file("f").owned(1, 2, b"m\xe9", b"us").with_records({"SCHILY.xattr.user.\udce9": b"\xff"})
+    (entry,) = opened(RecordingReader(tar_of(odd))).entries
+
+    assert (entry.user_name, entry.group_name) == ("m\ufffd", "us")
+    assert dict(entry.xattrs) == {"user.\ufffd": b"\xff"}
+
+
 @given(st.data())
 def test_whatever_is_broken_raises_only_our_errors(data: st.DataObject) -> None:
     tar = bytearray(tar_of(file("f", b"content" * 30), dir_("d/"), file("g", b"g")))
