@@ -28,6 +28,9 @@ OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 TOC_DIGEST_ANNOTATION = "containerd.io/snapshot/stargz/toc.digest"
 ZSTDCHUNKED_ANNOTATIONS = ("io.github.containers.zstd-chunked.", "io.containers.zstd-chunked.")
 """Prefixes of what containers/storage, and what it and stargz-snapshotter wrote before, say of a zstd:chunked layer."""
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+_IMAGE_CONFIGS = (OCI_CONFIG, DOCKER_CONFIG)
+_NO_ARCHIVES = ("json", "wasm", "yaml", "xml", "/plain")
 TITLE_ANNOTATION = "org.opencontainers.image.title"
 
 MANIFEST_SIZE_LIMIT = 16 << 20  # bytes; registries must take 4 MiB, ggcr stops at 100
@@ -94,6 +97,23 @@ class Index:
     manifests: Sequence[Descriptor]
     document: bytes
     annotations: Mapping[str, str] = field(default_factory=_nothing, hash=False)
+
+
+def may_be_archive(layer: Descriptor, manifest: Manifest) -> bool:
+    """True if the blob claims to be an archive, or lies in an image under a type that says nothing else of it.
+
+    Signatures and attestations lie in images too (cosign, BuildKit), with JSON in place of layers.
+    """
+    if is_archive(layer):
+        return True
+    is_of_image = (
+        _plain_type(manifest.config.media_type) in _IMAGE_CONFIGS and TITLE_ANNOTATION not in layer.annotations
+    )
+    return is_of_image and not _plain_type(layer.media_type).endswith(_NO_ARCHIVES)
+
+
+def _plain_type(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
 
 
 def toc_annotations(descriptor: Descriptor) -> str:
@@ -192,7 +212,7 @@ def is_runnable(descriptor: Descriptor) -> bool:
 
 def is_archive(descriptor: Descriptor) -> bool:
     """True if the blob claims to be a tar, packed or not, or claims nothing; all else is an artifact's plain file."""
-    media_type = descriptor.media_type.partition(";")[0].strip()
+    media_type = _plain_type(descriptor.media_type)
     return not media_type or ".tar" in media_type
 
 

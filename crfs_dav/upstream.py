@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
+from crfs_dav.images.externaltoc import find_toc
 from crfs_dav.images.local import LocalImages
 from crfs_dav.images.store import ImageStore
 from crfs_dav.local.folder import LocalFolder
@@ -72,7 +74,8 @@ def open_upstream(config: Config) -> Upstream:
         columns=_column_store(config),
         passes=Passes(),
     )
-    images = ImageStore(client, _range_store(config), means)
+    toc_of = partial(find_toc, client, config.limits.toc_compressed_bytes)
+    images = ImageStore(client, _range_store(config), means, toc_of)
     return Upstream(client, images, settings.traffic, _local(config, means))
 
 

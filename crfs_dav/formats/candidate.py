@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
 from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
+from crfs_dav.names import Digest
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ByteStore, ReaderAt
 
 HEAD_SIZE = 512  # bytes; hold a tar header
 TAIL_SIZE = MIB  # bytes; holds footer and TOC of about 20,000 entries
+
+
+def _no_toc(layer: Digest) -> None:
+    """None: there is no other place."""
+
 
 NOT_KEPT = ColumnStore(NoFiles())
 
@@ -30,6 +37,7 @@ class Means:
     limits: Limits = DEFAULT_LIMITS
     columns: ColumnStore = NOT_KEPT
     passes: Passes | None = None
+    find_toc: Callable[[Digest], bytes | None] = _no_toc  # of a layer whose TOC lies elsewhere, packed
 
 
 @dataclass(frozen=True, slots=True)

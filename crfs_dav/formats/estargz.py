@@ -16,6 +16,8 @@ Specifications: google/crfs README, "Stargz" and `stargz/stargz.go`; stargz-snap
     01 0000 ffff      5       5   a last, stored, empty deflate block
     CRC-32, ISIZE     8       8   zeros
                      51      47   bytes
+
+A TOC may lie in another image too; then the footer has 46 bytes, and in place of offset and mark `STARGZEXTERNALTOC`.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ TOC_NAME = "stargz.index.json"
 HIDDEN = frozenset({TOC_NAME, ".prefetch.landmark", ".no.prefetch.landmark"})
 FOOTER_SIZE = 51
 LEGACY_FOOTER_SIZE = 47
+EXTERNAL_TOC_FOOTER_SIZE = 46
+_PackedToc = tuple[Iterator[memoryview], int]  # its bytes, and where in the blob the last member ends
 _TAR_BLOCK = 512
 _TOC_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
@@ -81,13 +85,12 @@ def open_estargz(candidate: Candidate) -> Archive | None:
     What says so is a footer, or the annotation with the TOC's digest: without its footer such a layer is damaged.
     """
     blob, descriptor, limits = candidate.blob, candidate.descriptor, candidate.limits
-    footer = parse_footer(candidate.tail)
-    if footer is None or not 0 < footer.toc_offset < blob.size - footer.size:
-        _check_not_promised(candidate.tail, descriptor)
+    found = _external_toc(candidate) or _toc_within(candidate)
+    if found is None:
         return None
-    compressed = _compressed_toc(candidate, footer)
+    compressed, end = found
     try:
-        toc = _read_toc(compressed, footer.toc_offset, descriptor, limits)
+        toc = _read_toc(compressed, end, descriptor, limits)
     except Corrupt as error:
         raise type(error)(f"layer {descriptor.digest}: {error}") from None
     if toc.skipped:
@@ -99,6 +102,22 @@ def open_estargz(candidate: Candidate) -> Archive | None:
     if what is not None:  # the TOC has passed its digest
         candidate.means.columns.save(descriptor.digest, what, ColumnsFile(toc.columns))
     return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks), limits=limits)
+
+
+def _toc_within(candidate: Candidate) -> _PackedToc | None:
+    blob, footer = candidate.blob, parse_footer(candidate.tail)
+    if footer is None or not 0 < footer.toc_offset < blob.size - footer.size:
+        _check_not_promised(candidate.tail, candidate.descriptor)
+        return None
+    return _compressed_toc(candidate, footer), footer.toc_offset
+
+
+def _external_toc(candidate: Candidate) -> _PackedToc | None:
+    """The TOC that lies in another image; None without a digest for it, for anyone may have put it there."""
+    if not candidate.tail.endswith(_EXTERNAL_TOC_FOOTER_END) or _what(candidate.descriptor) is None:
+        return None
+    packed = candidate.means.find_toc(candidate.descriptor.digest)
+    return None if packed is None else (cut(packed), candidate.blob.size - EXTERNAL_TOC_FOOTER_SIZE)
 
 
 def open_kept_estargz(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:

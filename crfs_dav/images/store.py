@@ -7,10 +7,11 @@ Two images that share a layer share its tree.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from crfs_dav.cache.reader import CachedReader
@@ -24,10 +25,13 @@ from crfs_dav.images.kept import Kept
 from crfs_dav.names import Digest, Repository
 from crfs_dav.oci import (
     MANIFEST_SIZE_LIMIT,
+    TITLE_ANNOTATION,
     Descriptor,
     ImageConfig,
     Index,
     Manifest,
+    is_archive,
+    may_be_archive,
     parse_config,
     parse_manifest,
     toc_annotations,
@@ -61,6 +65,12 @@ class Layer:
     entry_count: int = 0
     flaw: str = ""
 
+    @property
+    def is_plain(self) -> bool:
+        """True if it is a file, by its bytes, that is not said to be a layer of a file system: an artifact's."""
+        has_other_use = not is_archive(self.descriptor) or TITLE_ANNOTATION in self.descriptor.annotations
+        return self.tree is None and self.flaw == _NO_FORMAT and has_other_use
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -73,7 +83,21 @@ class Image:
     @property
     def flawed_layers(self) -> Sequence[tuple[int, Layer]]:
         """Layers that cannot be read, and so are missing in `root`, by number."""
-        return [(number, layer) for number, layer in enumerate(self.layers) if layer.tree is None]
+        flawed = ((number, layer) for number, layer in enumerate(self.layers) if layer.tree is None)
+        return [(number, layer) for number, layer in flawed if not layer.is_plain]
+
+    @property
+    def plain_files(self) -> Sequence[Descriptor]:
+        """Blobs that are no layers of a file system, but files of an artifact."""
+        return [layer.descriptor for layer in self.layers if layer.is_plain]
+
+
+FindToc = Callable[[Repository, Digest], bytes | None]
+"""The TOC of a layer of a repository where it lies in another image; never raises."""
+
+
+def _no_toc(repository: Repository, layer: Digest) -> None:
+    """None: there are no other images."""
 
 
 class Source(Protocol):
@@ -95,7 +119,8 @@ class Source(Protocol):
 class ImageStore:
     """Opens what a client of the registries can read, and keeps it as long as there is room."""
 
-    def __init__(self, client: Source, ranges: ByteStore, means: Means) -> None:
+    def __init__(self, client: Source, ranges: ByteStore, means: Means, find_toc: FindToc = _no_toc) -> None:
+        self._find_toc = find_toc
         self._client = client
         self._ranges = ranges
         self._means = means
@@ -194,14 +219,20 @@ class ImageStore:
         return document
 
     def _open_layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
-        archive = open_archive(self.blob(repository, descriptor), descriptor, self._means)
+        means = replace(self._means, find_toc=partial(self._find_toc, repository))
+        archive = open_archive(self.blob(repository, descriptor), descriptor, means)
         if archive is None:
             _log.info("%s@%s: no layer that can be read file by file", repository, descriptor.digest)
             return Layer(descriptor, None, flaw=_NO_FORMAT)
         return Layer(descriptor, build_tree(archive, str(descriptor.digest)), len(archive.entries))
 
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
-        layers = list(self._openers.map(lambda descriptor: self.layer(repository, descriptor), manifest.layers))
+        def opened(layer: Descriptor) -> Layer:
+            if not may_be_archive(layer, manifest):
+                return Layer(layer, None, flaw=_NO_FORMAT)
+            return self.layer(repository, layer)
+
+        layers = list(self._openers.map(opened, manifest.layers))
         layers = list(self._within_limit(layers))
         trees = [layer.tree for layer in layers if layer.tree is not None]
         return Image(manifest, layers, self._followed(repository, manifest, merge(trees), str(descriptor.digest)))

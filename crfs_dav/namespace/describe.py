@@ -13,7 +13,7 @@ from crfs_dav.errors import CrfsError
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
 from crfs_dav.namespace.configfacts import ConfigFacts, Step, pairs, parse_config_facts
-from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor, Manifest, Offer, is_archive
+from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor, Manifest, Offer, is_archive, may_be_archive
 from crfs_dav.tree.described import Child, Column, Description, Fact, Table, Value
 
 _log = logging.getLogger(__name__)
@@ -93,7 +93,9 @@ def _rows(store: ImageStore, image: Subject, history: tuple[Step, ...]) -> Itera
 
 def _layer_row(store: ImageStore, image: Subject, number: int, created_by: str | None) -> tuple[Value | None, ...]:
     layer = image.manifest.layers[number]
-    name = Child(str(number), str(number)) if image.has_layers and is_archive(layer) else str(number)
+    name = (
+        Child(str(number), str(number)) if image.has_layers and may_be_archive(layer, image.manifest) else str(number)
+    )
     return (name, created_by, layer.size, format_of(layer), _is_readable(store, layer), str(layer.digest))
 
 

@@ -12,7 +12,7 @@ from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository, digest_of
 from crfs_dav.namespace.documents import README, blob_file, json_file, unreadable_layer_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
-from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform, is_archive
+from crfs_dav.oci import TITLE_ANNOTATION, Descriptor, Index, Manifest, Platform, may_be_archive
 from crfs_dav.readers import BytesReader
 from crfs_dav.tree.lazy import LazyDirectory
 from crfs_dav.tree.node import Directory, Node
@@ -29,11 +29,12 @@ def layers_directory(store: ImageStore, repository: Repository, manifest: Manife
         root = store.layer_root(repository, manifest, layer)
         return root or unreadable_layer(store, repository, layer)
 
-    children: dict[str, Node] = dict(artifact_files(store, repository, manifest.layers))
+    files = [layer for layer in manifest.layers if not may_be_archive(layer, manifest)]
+    children: dict[str, Node] = dict(artifact_files(store, repository, files))
     archives = {
         number: (layer, LazyDirectory(partial(open_layer, layer)))
         for number, layer in enumerate(manifest.layers)
-        if is_archive(layer)
+        if may_be_archive(layer, manifest)
     }
     children |= {str(number): node for number, (_, node) in archives.items()}
     children |= {layer.digest.file_name: node for layer, node in archives.values()}
@@ -90,16 +91,16 @@ def artifact_files(store: ImageStore, repository: Repository, layers: Iterable[D
     """Blobs that are no archives, by file name: their title's last component, else their digest."""
     files: dict[str, Node] = {}
     for layer in layers:
-        if not is_archive(layer):
-            title = _title(layer)
-            name = layer.digest.file_name if not title or title in files or title in _RESERVED else title
-            files[name] = blob_file(store, repository, layer, name)
+        title = _title(layer)
+        name = layer.digest.file_name if not title or title in files or title in _RESERVED else title
+        files[name] = blob_file(store, repository, layer, name)
     return files
 
 
 def unreadable_layer(store: ImageStore, repository: Repository, layer: Descriptor) -> Directory:
     """What stands for a layer that cannot be read file by file: its blob, and the reason."""
-    blob = blob_file(store, repository, layer, layer.digest.file_name)
+    title = _title(layer)
+    blob = blob_file(store, repository, layer, layer.digest.file_name if title in ("", README) else title)
     opened = store.layer(repository, layer)
     shown = StaticDirectory({README: unreadable_layer_file(opened), blob.entry.name: blob})
     return IncompleteDirectory(shown, f"layer {layer.digest}: {opened.flaw}")

@@ -14,9 +14,10 @@ from crfs_dav.namespace.describe import Subject, describe_image, platforms_table
 from crfs_dav.namespace.documents import README, missing_layers_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
 from crfs_dav.namespace.layers import IndexDirectory, artifact_files, layers_directory
-from crfs_dav.oci import Descriptor, Manifest, Platform, is_archive
+from crfs_dav.oci import Descriptor, Manifest, Platform, may_be_archive
 from crfs_dav.tree.described import DescribedDirectory, Description, description_of
 from crfs_dav.tree.node import Directory
+from crfs_dav.tree.overlay import OverlayDirectory
 from crfs_dav.tree.static import StaticDirectory
 
 View = Callable[[Repository, Descriptor], Directory]
@@ -64,14 +65,16 @@ def images_view(store: ImageStore, platform: Platform) -> View:
 
 
 def _root(store: ImageStore, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Directory:
-    if not any(map(is_archive, manifest.layers)):
+    if not any(may_be_archive(layer, manifest) for layer in manifest.layers):
         return StaticDirectory(artifact_files(store, repository, manifest.layers))
     image = store.image(repository, descriptor, manifest)
+    files = StaticDirectory(artifact_files(store, repository, image.plain_files))
+    root = OverlayDirectory([image.root, files]) if image.plain_files else image.root
     if not image.flawed_layers:
-        return image.root
+        return root
     missing = ", ".join(str(layer.descriptor.digest) for _, layer in image.flawed_layers)
-    name = _OTHER_README if README in image.root.children() else README
-    return IncompleteDirectory(image.root, f"layers that cannot be read: {missing}", {name: missing_layers_file(image)})
+    name = _OTHER_README if README in root.children() else README
+    return IncompleteDirectory(root, f"layers that cannot be read: {missing}", {name: missing_layers_file(image)})
 
 
 def _describe_index(
