@@ -20,7 +20,13 @@ from crfs_dav.upstream import open_upstream
 
 EXIT_FAILURE = 1
 
-_READINGS = {"toc": "yes", "headers": "yes, by its headers", "pass": "after one pass", "whole": "no"}
+_READINGS = {
+    "toc": "yes",
+    "headers": "yes, by its headers",
+    "index": "yes, by its index",
+    "pass": "after one pass",
+    "whole": "no",
+}
 
 
 def run(options: argparse.Namespace) -> int:

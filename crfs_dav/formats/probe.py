@@ -13,6 +13,7 @@ from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Candidate, Means, read_candidate
 from crfs_dav.formats.estargz import open_estargz, open_kept_estargz
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
+from crfs_dav.formats.targz import open_kept_targz
 from crfs_dav.formats.zstdchunked import open_zstdchunked
 from crfs_dav.formats.zstdframe import MAGIC as ZSTD_MAGIC
 from crfs_dav.formats.zstdframe import is_skippable
@@ -21,8 +22,11 @@ from crfs_dav.readers import ReaderAt
 
 _USTAR = slice(257, 262)  # of a tar header (POSIX.1-1988, and GNU's before it)
 
-Reading = Literal["toc", "headers", "pass", "whole"]
-"""File by file by a table of contents or by a tar's headers, or after one pass over the layer; or only as a blob."""
+Reading = Literal["toc", "headers", "index", "pass", "whole"]
+"""File by file: by a table of contents, by a tar's headers, by an index made before, or after one pass over the layer.
+
+Or only as a blob.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,9 @@ def probe(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Probe:
     kept = open_kept_estargz(blob, descriptor, means)
     if kept is not None:
         return _with_toc("eStargz", kept)
+    indexed = open_kept_targz(blob, descriptor, means)
+    if indexed is not None:
+        return Probe("tar, gzip", "index", len(indexed.entries))
     candidate = read_candidate(blob, descriptor, means)
     flaw = ""
     try:
@@ -71,7 +78,7 @@ def _without_toc(candidate: Candidate, flaw: str) -> Probe:
         return Probe("unknown", "whole", reason=flaw or "begins like no archive that is known")
     if packed == "tar":
         return Probe(packed, "headers", reason=flaw)
-    if candidate.means.spools is None:
+    if packed == "tar, zstd" and candidate.means.spools is None:
         return Probe(packed, "whole", reason=flaw or "no table of contents, and no spool (spool_bytes) to unpack it in")
     return Probe(packed, "pass", reason=flaw or "no table of contents")
 

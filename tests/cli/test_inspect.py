@@ -17,7 +17,7 @@ from crfs_dav.oci import OCI_MANIFEST, Platform
 from tests.support.archives import dir_, file, tar_of, targz_of
 from tests.support.images import NOISE, Layer, add_layers, layer_of
 from tests.support.process import run_cli
-from tests.support.site import asked
+from tests.support.site import asked, site
 from tests.support.zstdchunked import ZstdCrafter
 
 TAR = tar_of(dir_("etc/"), file("etc/passwd", b"root"))
@@ -78,6 +78,18 @@ def test_a_layers_format_and_way_of_reading(
 
     assert tuple(found[key] for key in ("format", "reading", "entries", "reason")) == expected
     assert found["size"] == len(layer[0])
+
+
+def test_a_layer_that_was_indexed_is_read_by_its_index(
+    registry: DemoRegistry, inspect: Command, tmp_path: Path
+) -> None:
+    add_layers(registry, "a/b", "v1", (targz_of(TAR), {}))
+    with site(registry, tmp_path / "crfs-dav") as crfs:
+        assert crfs.get(f"/images/{registry.host}/a/b/v1/etc/passwd").body == b"root"
+
+    found = inspect.json("v1")["layers"][0]
+
+    assert (found["reading"], found["entries"]) == ("index", 2)
 
 
 def test_what_is_broken_says_why(registry: DemoRegistry, inspect: Command) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.interop.conftest import Served
 from tests.support.archives import dir_, file, tar_of, whiteout
 from tests.support.clients import davfs2
 from tests.support.crfs_server import crfs_server
@@ -108,3 +111,13 @@ def test_inspect_tells_the_same_layers(image: RealRegistry, example: Example, tm
     assert [layer["digest"].replace(":", "-") for layer in found["layers"]] == _digests(example)
     assert [(layer["format"], layer["reading"]) for layer in found["layers"]] == [("tar, gzip", "pass")] * 2
     assert found["cost"]["requests"] <= 7
+
+
+@pytest.mark.parametrize(("tag", "expected"), [("esgz", ("eStargz", "toc")), ("plain", ("tar, gzip", "pass"))])
+def test_inspect_knows_what_real_writers_made(awkward: Served, tag: str, expected: tuple[str, str]) -> None:
+    host = urlsplit(awkward.images_url).path.split("/")[2]
+    with tempfile.TemporaryDirectory() as folder:
+        reference = f"{host}/{awkward.image.repository}:{tag}"
+        result = run_cli("inspect", reference, "--json", env={"XDG_CACHE_HOME": folder})
+
+    assert {(layer["format"], layer["reading"]) for layer in json.loads(result.stdout)["layers"]} == {expected}

@@ -101,6 +101,12 @@ def test_an_image_is_reached_by_tag_marked_tag_and_digest(crfs: Site, registry: 
     assert crfs.get(f"/images/{registry.host}/my/ubuntu/{name}/etc/passwd").body == b"root"
 
 
+@pytest.mark.parametrize("spelling", ["[::1]:5000", "[::1]_5000", "[2001:DB8::1]", "localhost_5000", "LOCALHOST:5000"])
+def test_any_spelling_of_a_registry_is_a_directory_without_asking(crfs: Site, spelling: str) -> None:
+    assert crfs.status(f"/layers/{spelling}/") == 207
+    assert crfs.status(f"/layers/{spelling}/my/") == 207
+
+
 def test_a_registry_is_reached_without_its_colon(crfs: Site, registry: DemoRegistry) -> None:
     assert crfs.get(f"/images/{registry.host.replace(':', '_')}/my/ubuntu/18.04/etc/passwd").body == b"root"
 
