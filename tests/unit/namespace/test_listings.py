@@ -50,7 +50,7 @@ def test_google_lists_a_repository_and_its_digests_without_asking_for_each_tag(r
         ("google", ["GET own/tags/list"]),  # which tells the tags too
         ("hub", ["GET namespaces/own/repositories", "GET own/tags/list"]),
         ("quay", ["GET /api/v1/repository", "GET own/tags/list"]),
-        ("harbor", ["GET /api/v2.0/projects/own/repositories", "GET own/tags/list"]),
+        ("harbor", ["GET _catalog", "GET /api/v2.0/projects/own/repositories", "GET own/tags/list"]),
         ("gitlab", ["GET /api/v4/groups/own/registry/repositories", "GET own/tags/list"]),
         ("catalog", ["GET _catalog", "GET own/tags/list"]),
     ],

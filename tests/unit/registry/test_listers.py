@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from crfs_dav.demo.dialect import Dialect
-from crfs_dav.demo.exchange import Answer, Request, json_answer
+from crfs_dav.demo.exchange import Answer, Request, json_answer, refuse, with_header
 from crfs_dav.demo.listings import OwnListing
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.errors import AccessDenied, Corrupt, NotFound
@@ -18,11 +18,14 @@ from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.credentials.secret import Login
 from crfs_dav.registry.listers.choose import known_kind
 from crfs_dav.registry.settings import Listing, ListingKind
+from crfs_dav.registry.tokens import basic
 from tests.support.scripted import Script, Scripted, in_turn
 from tests.unit.registry.conftest import OpenClient
 
 Serve = Callable[[Script], Scripted]
 
+GREETING = "GET /v2/_catalog n=1"  # of Harbor, which asks who is there nowhere else
+HARBOR_OWN = "GET /api/v2.0/projects/own/repositories"
 HUNDRED = [f"own/r{number:03}" for number in range(100)]
 
 
@@ -66,8 +69,8 @@ def _names(client: RegistryClient, registry: DemoRegistry, below: str = "") -> l
         ("hub", "own/b", ["own/a", "own/b/c"], ["GET /v2/namespaces/own/repositories page_size=100"]),
         ("quay", "own", ["own/a", "own/b/c"], ["GET /api/v1/repository namespace=own&public=true"]),
         ("quay", "nobody", [], ["GET /api/v1/repository namespace=nobody&public=true"]),
-        ("harbor", "", ["other", "own"], ["GET /api/v2.0/projects page=1&page_size=100"]),
-        ("harbor", "own/b", ["own/a", "own/b/c"], ["GET /api/v2.0/projects/own/repositories page=1&page_size=100"]),
+        ("harbor", "", ["other", "own"], [GREETING, "GET /api/v2.0/projects page=1&page_size=100"]),
+        ("harbor", "own/b", ["own/a", "own/b/c"], [GREETING, f"{HARBOR_OWN} page=1&page_size=100"]),
         ("gitlab", "own/b", ["own/a", "own/b/c"], ["GET /api/v4/groups/own/registry/repositories per_page=100"]),
     ],
 )
@@ -91,7 +94,7 @@ def test_names_below_a_name(
         ("hub", "nobody", ["GET /v2/namespaces/nobody/repositories page_size=100"]),
         ("google", "nobody", ["GET /v2/nobody/tags/list n=10000"]),
         ("gitlab", "nobody", ["GET /api/v4/groups/nobody/registry/repositories per_page=100"]),
-        ("harbor", "nobody", ["GET /api/v2.0/projects/nobody/repositories page=1&page_size=100"]),
+        ("harbor", "nobody", [GREETING, "GET /api/v2.0/projects/nobody/repositories page=1&page_size=100"]),
         ("google", "", ["GET /v2/_catalog n=1000"]),
         ("quay", "", []),
         ("gitlab", "", []),
@@ -116,7 +119,7 @@ def test_what_is_not_told(
     [
         ("hub", "GET /v2/namespaces/own/repositories page=2&page_size=100"),
         ("quay", "GET /api/v1/repository namespace=own&public=true&next_page=token%2B%2F100"),
-        ("harbor", "GET /api/v2.0/projects/own/repositories page=2&page_size=100"),
+        ("harbor", f"{HARBOR_OWN} page=2&page_size=100"),
         ("gitlab", "GET /api/v4/groups/own/registry/repositories page=2&per_page=100"),
     ],
 )
@@ -126,7 +129,8 @@ def test_second_pages_are_asked_for_and_no_third(
     _fill(registry, *HUNDRED, "own/s")
 
     assert _names(lists(kind), registry, "own") == [*HUNDRED, "own/s"]
-    assert _asked(registry)[1:] == [second]
+    assert len(_asked(registry)) == (3 if kind == "harbor" else 2)
+    assert _asked(registry)[-1] == second
 
 
 @pytest.mark.parametrize(("paging", "pages"), [("relative", 2), ("absolute", 2), ("loop", 2)])
@@ -168,6 +172,34 @@ def test_what_google_might_say_wrong_is_left_out(manifests: object, scripted: Se
     level = client_of(server.host, listings={host: Listing("google")}).level(host, "own")
 
     assert (list(level.names), level.tags) == (["own/ok"], (("v1", None),))
+
+
+def _harbor(request: Request) -> Answer:
+    """The API never asks for a login; the catalog does, and is for administrators."""
+    is_known = request.headers.get("Authorization") == basic(Login("robot$ci", "secret"))
+    if request.path == "/v2/_catalog":
+        refusal = refuse(403 if is_known else 401, "DENIED", "no system:catalog:read")
+        return with_header(refusal, "WWW-Authenticate", 'Basic realm="harbor"')
+    return json_answer([{"name": "public"}, *([{"name": "private"}] if is_known else [])])
+
+
+@pytest.mark.parametrize(
+    ("login", "names", "asked"),
+    [
+        (None, ["public"], ["/v2/_catalog", "/api/v2.0/projects"]),
+        (Login("robot$ci", "secret"), ["public", "private"], ["/v2/_catalog", "/v2/_catalog", "/api/v2.0/projects"]),
+    ],
+    ids=["stranger", "robot"],
+)
+def test_harbor_shows_private_projects_to_those_with_a_login(
+    login: Login | None, names: list[str], asked: list[str], scripted: Serve, client_of: OpenClient
+) -> None:
+    server = scripted(_harbor)
+    host = parse_registry(server.host)
+    client = client_of(server.host, listings={host: Listing("harbor")}, credentials=lambda *_: login)
+
+    assert list(client.level(host, "").names) == names
+    assert [request.path for request in server.requests] == asked
 
 
 def test_hub_is_asked_at_its_own_host_without_credentials(registry: DemoRegistry, client_of: OpenClient) -> None:
