@@ -1,47 +1,80 @@
-"""Names, links, whiteouts and sizes that break careless readers, through ctr-remote and back: as umoci unpacks them.
+"""Names, links, whiteouts and sizes that break careless readers, through ctr-remote and back: walked by real clients.
 
-The layer view is compared with what GNU tar takes out of the gzip layer, where whiteouts are plain files.
+Merged, the image is compared with what umoci unpacks; each layer with what GNU tar takes out of the gzip layer, where
+whiteouts are plain files. Every client reads every file.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.interop.conftest import Served
-from tests.support.clients import curl, davfs2, gvfs, rclone
-from tests.support.expected import Facts, differences, expected_view
+from tests.support.clients import cadaver, curl, davfs2, gvfs, rclone
+from tests.support.expected import Facts, View, differences, expected_view
 from tests.support.machine import run
 
 
-def test_curl_sees_every_name(awkward: Served, tmp_path: Path) -> None:
-    assert differences(awkward.expected, curl.view(awkward.images_url, tmp_path)) == []
+@dataclass(frozen=True)
+class Tree:
+    """A tree that clients walk, and what they must see of it."""
+
+    url: str
+    expected: View
 
 
-def test_davfs2_sees_every_name(awkward: Served, tmp_path: Path) -> None:
-    expected = {path: _without_epoch(facts) for path, facts in awkward.expected.items()}
-    assert differences(expected, davfs2.view(awkward.images_url, tmp_path)) == []
+@pytest.fixture(scope="module")
+def trees(awkward: Served, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Tree]:
+    """The merged image, and each of its layers."""
+    found = {"merged": Tree(awkward.images_url, awkward.expected)}
+    for number, blob in enumerate(awkward.image.plain_layers()):
+        folder = tmp_path_factory.mktemp("layer")
+        run(["tar", "-xzf", blob, "-C", folder])
+        found[f"layer {number}"] = Tree(f"{awkward.layers_url}/{number}", expected_view(folder))
+    return found
 
 
-def _without_epoch(facts: Facts) -> Facts:
-    return replace(facts, mtime=facts.mtime or None)  # davfs2 takes 1970 for "not known" and shows the present
+def _as_it_is(view: View) -> View:
+    return view
 
 
-def test_rclone_sees_every_name(awkward: Served, tmp_path: Path) -> None:
-    expected = {rclone.spelled(path): facts for path, facts in awkward.expected.items()}
-    assert differences(expected, rclone.view(awkward.images_url, tmp_path)) == []
+def _without_epoch(view: View) -> View:
+    """davfs2 takes 1970 for "not known" and shows the present."""
+    return {path: replace(facts, mtime=facts.mtime or None) for path, facts in view.items()}
 
 
-def test_gvfs_sees_every_name(awkward: Served, tmp_path: Path) -> None:
-    assert differences(awkward.expected, gvfs.view(awkward.images_url, tmp_path)) == []
+def _in_json(view: View) -> View:
+    return {rclone.spelled(path): facts for path, facts in view.items()}
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_layer_is_the_archive_as_it_is(awkward: Served, tmp_path: Path, number: int) -> None:
-    layer = tmp_path / "layer"
-    layer.mkdir()
-    run(["tar", "-xzf", awkward.image.plain_layers()[number], "-C", layer])
-    seen = curl.view(f"{awkward.layers_url}/{number}", tmp_path)
-    assert differences(expected_view(layer), seen) == []
+def _without_names(view: View) -> View:
+    """Half of them cannot be typed in cadaver; `test_names` has it walk the others."""
+    return {path: facts for path, facts in view.items() if not path.startswith("names/")}
+
+
+def _cadavers(url: str, scratch: Path) -> Mapping[str, Facts]:
+    return cadaver.view(url, scratch, closed=("names",))
+
+
+_CLIENTS = {
+    "curl": (curl.view, _as_it_is),
+    "davfs2": (davfs2.view, _without_epoch),
+    "rclone": (rclone.view, _in_json),
+    "gvfs": (gvfs.view, _as_it_is),
+    "cadaver": (_cadavers, _without_names),
+}
+
+
+@pytest.mark.parametrize("tree", ["merged", "layer 0", "layer 1", "layer 2"])
+@pytest.mark.parametrize(("view", "shown"), _CLIENTS.values(), ids=_CLIENTS.keys())
+def test_client_walks_to_the_end(
+    trees: Mapping[str, Tree],
+    tmp_path: Path,
+    view: Callable[[str, Path], View],
+    shown: Callable[[View], View],
+    tree: str,
+) -> None:
+    assert differences(shown(trees[tree].expected), view(trees[tree].url, tmp_path)) == []
