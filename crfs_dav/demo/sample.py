@@ -90,6 +90,10 @@ def _config(architecture: str) -> dict[str, Any]:
             "Entrypoint": ["/usr/bin/hello"],
             "Cmd": ["world"],
             "WorkingDir": "/home/guest",
+            "Labels": {
+                "org.opencontainers.image.title": "Sample Linux",
+                "org.opencontainers.image.description": "A very small system to look at.",
+            },
         },
         "history": [
             {"created": _CREATED, "created_by": "base system", "comment": "made by crfs-dav when it started"},

@@ -48,7 +48,7 @@ def describe_image(store: ImageStore, image: Subject) -> Description:
     facts = (
         Fact("Repository", (str(image.repository),), is_code=True),
         Fact("Digest", (str(image.descriptor.digest),), is_code=True),
-        Fact("Size", (sum(layer.size for layer in layers),)),
+        Fact("Size in the registry", (sum(layer.size for layer in layers),)),
         *said.facts,
     )
     tables = (

@@ -7,6 +7,7 @@ from html import escape
 
 from crfs_dav.dav.browser.layout import Crumb, layout
 from crfs_dav.dav.browser.style import PAGE_HEADERS
+from crfs_dav.dav.browser.texts import shown
 from crfs_dav.dav.names import href
 from crfs_dav.dav.response import Response, listing_response
 
@@ -29,12 +30,14 @@ def failure_page(response: Response, mount: str, names: Sequence[str]) -> Respon
     sentence = b"".join(response.body).decode().strip()
     kept = [header for header in response.headers if header[0] not in ("Content-Type", "Content-Length")]
     above, root = f"{href(mount, names[:-1])}/", f"{href(mount, ())}/"
-    texts = layout([Crumb(root, "")], phrase, _main(number, sentence, above))
+    sentences = [sentence, "/".join(["", *names])] if names else [sentence]
+    texts = layout([Crumb(root, "")], phrase, _main(number, sentences, above))
     return listing_response(response.status, texts, *kept, *PAGE_HEADERS, ("Vary", "Accept"))
 
 
-def _main(number: str, sentence: str, above: str) -> Iterator[str]:
-    yield f'<section class="card"><p class="status">{escape(number)}</p><p>{escape(sentence)}</p>'
+def _main(number: str, sentences: Sequence[str], above: str) -> Iterator[str]:
+    yield f'<section class="card"><p class="status">{escape(number)}</p>'
+    yield from (f'<p class="said">{shown(sentence)}</p>' for sentence in sentences)
     if number in _HINTS:
         yield f'<p class="note">{_HINTS[number]}</p>'
     yield f'<p class="bar"><a class="button" href="{escape(above)}">One level up</a></p></section>\n'

@@ -52,15 +52,16 @@ def _main(
 def _row(child: tuple[str, Node]) -> str:
     name, node = child
     entry = node.entry
-    href, text = quote(name), f"<bdi>{shown(name)}</bdi>"
+    href, slash = quote(name), "/" if is_directory(node) else ""
+    text = f"{kind_icon(node)}<span><bdi>{shown(name)}</bdi>{slash}</span>"
     target = f'<div class="to">→ <bdi>{shown(entry.link_name)}</bdi></div>' if entry.link_name else ""
     modified = f'<td class="n">{time_cell(entry.mtime)}</td><td class="n late">{entry.mode:04o}</td>'
     if is_directory(node):
-        link = f'<a href="{href}/">{kind_icon(node)}{text}/</a>'
+        link = f'<a href="{href}/">{text}</a>'
         return f'<tr><td class="name">{link}{target}</td><td></td>{modified}<td></td></tr>\n'
     get = f'<a class="load" href="{href}?download" download="">{icon("get", f"Download {shown(name)}")}</a>'
     return (
-        f'<tr><td class="name"><a href="{href}?preview">{kind_icon(node)}{text}</a>{target}</td>'
+        f'<tr><td class="name"><a href="{href}?preview">{text}</a>{target}</td>'
         f'<td class="n">{size_cell(entry.size)}</td>{modified}<td class="n">{get}</td></tr>\n'
     )
 

@@ -20,8 +20,8 @@ header{padding-top:1.25rem}
 a{color:var(--link);text-underline-offset:.18em}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px;border-radius:4px}
 .path{display:flex;flex-wrap:wrap;list-style:none;margin:0;padding:0;row-gap:.1rem}
-.path li{overflow-wrap:anywhere}
-.path li+li::before{content:"/";color:var(--dim);padding:0 .45rem}
+.path li{display:flex;align-items:center;overflow-wrap:anywhere}
+.path li:not(:last-child)::after{content:"/";color:var(--dim);padding:0 .45rem}
 .path a{text-decoration:none}.path a:hover{text-decoration:underline}
 .home{font-weight:700;display:inline-flex;align-items:center;gap:.45rem}
 .home .i{margin:0;color:inherit;width:1.4em;height:1.4em}
@@ -38,10 +38,12 @@ tr:last-child td{border-bottom:0}
 th:first-child,td:first-child{padding-left:1.25rem}th:last-child,td:last-child{padding-right:1.25rem}
 tbody tr:hover{background:var(--soft)}
 .name{overflow-wrap:anywhere;width:100%}
-.name a{text-decoration:none}.name a:hover{text-decoration:underline}
+.name a{display:inline-flex;align-items:flex-start;text-decoration:none}.name a:hover{text-decoration:underline}
 .to{color:var(--dim);font-size:.85rem;padding-left:1.75rem}
+.size{white-space:nowrap}
 .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--dim)}
 svg{width:1.15em;height:1.15em;flex:none;fill:currentColor;vertical-align:-.2em}
+.name .i{margin-top:.2em}
 .i{margin-right:.6em;color:var(--file)}.dir{color:var(--dir)}.run{color:var(--run)}.odd{color:var(--odd)}
 .load{display:inline-block;padding:0 .5rem;margin:0 -.5rem}.load .i{margin:0;color:var(--link);width:1.3em;height:1.3em}
 .sprite{position:absolute;width:0;height:0}
@@ -61,11 +63,13 @@ overflow-wrap:anywhere;user-select:all}
 text-decoration:none;color:var(--text)}
 .button:hover{background:var(--soft)}
 .note,footer{color:var(--dim);font-size:.9rem}.note{margin:0 0 .9rem}
+.said{overflow-wrap:anywhere}
 .status{font-size:3.5rem;line-height:1;font-weight:700;color:var(--dim);margin:.6rem 0 0}
 footer{padding-bottom:2rem}
 @media(max-width:42rem){header,main,footer{padding-left:.8rem;padding-right:.8rem}h1{font-size:1.3rem}
 .late,.hour{display:none}th,td{padding:.55rem .4rem}th:first-child,td:first-child{padding-left:.8rem}
 th:last-child,td:last-child{padding-right:.5rem}.card:not(.flat){padding:.9rem}.wide{margin:0 -.9rem -.9rem}
+.wide td.c{min-width:10rem}
 dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}}
 @media(prefers-contrast:more){:root{--dim:var(--text);--line:currentColor}}
 """

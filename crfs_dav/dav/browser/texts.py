@@ -34,7 +34,7 @@ def human_size(size: int) -> str:
 
 def size_cell(size: int) -> str:
     """`size` bytes as HTML, the exact count as its title."""
-    return f'<span title="{size} bytes">{human_size(size)}</span>'
+    return f'<span class="size" title="{size} bytes">{human_size(size)}</span>'
 
 
 def time_cell(moment: datetime | None) -> str:

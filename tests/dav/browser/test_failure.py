@@ -36,6 +36,10 @@ def test_a_browser_gets_a_page_for_an_error(serve: Serve, error: Exception, stat
     assert b"<script" not in answer.body
 
 
+def test_an_error_page_shows_the_path_that_it_could_not_answer(client: DavClient) -> None:
+    assert "/dir/none/<b>" in page(client, "/dir/none/%3Cb%3E", Accept=BROWSER).text_content()
+
+
 def test_an_error_page_leads_up_and_home_from_any_depth(client: DavClient) -> None:
     links = page(client, "/dir/none/deeper", Accept=BROWSER).xpath("//header//nav//a/@href | //main//a/@href")
 
