@@ -12,7 +12,9 @@ from tests.support.dav import D, DavClient
 from tests.support.dav_tree import ODD_NAMES, TreeFile, directory
 from tests.support.windows import LISTING_LIMIT, PROBES, USER_AGENTS, ask, explorer_listing, propfind
 
-LONG = "/images/registry.example.com_5000/some-owner/some-image/22.04/usr/share/doc-base"
+USUAL = "/images/docker.io/library/debian/12/var/lib/dpkg/info"
+LONG = "/images/registry.example.com_5000/some-owner/some-image/22.04/usr/lib/python3/dist-packages/numpy/tests"
+FIVE = {"resourcetype", "getcontentlength", "getlastmodified", "creationdate", "getetag"}
 
 
 @pytest.mark.parametrize("agent", USER_AGENTS)
@@ -103,19 +105,30 @@ def test_windows_gets_five_properties_of_a_file_and_nothing_else(odd: DavClient,
     assert b"displayname" not in body
 
 
-@pytest.mark.parametrize("count", [2500])
-def test_windows_can_list_2500_files_with_long_names_and_long_tags(count: int) -> None:
+@pytest.mark.parametrize(
+    ("folder", "count", "left_out"),
+    [
+        (USUAL, 1900, set()),
+        (USUAL, 2500, {"getetag"}),
+        (LONG, 1700, set()),
+        (LONG, 2500, {"getetag", "creationdate"}),
+    ],
+    ids=["usual path, some", "usual path, many", "long path, some", "long path, many"],
+)
+def test_windows_can_list_2500_files_with_long_tags(folder: str, count: int, left_out: set[str]) -> None:
+    """Each with all five properties where these fit, and never without the three that Windows shows nothing without."""
     digest = "sha256:" + "0" * 64
-    files = {f"package-{number:05}:amd64.conffiles": _tagged(digest) for number in range(count)}
-    tree = directory(files)
-    for name in reversed(LONG.strip("/").split("/")):
+    tree = directory({f"lib{number:05}:amd64.list": _tagged(digest) for number in range(count)})
+    for name in reversed(folder.strip("/").split("/")):
         tree = directory({name: tree})
     with running(create_dav_app(tree)) as client:
-        answer = propfind(client, LONG, "1")
-        listed = explorer_listing(client, LONG)
+        answer = propfind(client, folder, "1")
+        listed = explorer_listing(client, folder)
 
     assert len(answer.body) < LISTING_LIMIT
     assert len(listed) == count
+    for response in listed.values():
+        assert response.properties().keys() == {D + name for name in FIVE - left_out}
 
 
 def _tagged(content_id: str) -> TreeFile:

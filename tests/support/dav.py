@@ -55,7 +55,7 @@ class DavClient:
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
         """The answer; raises http.client.IncompleteRead where its body was cut."""
-        connection = HTTPConnection(self.host, self.port, timeout=10)
+        connection = HTTPConnection(self.host, self.port, timeout=30)
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             response = connection.getresponse()
@@ -85,7 +85,7 @@ class DavClient:
 
     def connect(self) -> socket.socket:
         """A raw connection."""
-        return socket.create_connection((self.host, self.port), timeout=10)
+        return socket.create_connection((self.host, self.port), timeout=30)
 
     def raw(self, *requests: bytes) -> bytes:
         """All that the server says on one connection to `requests`, the last of which asks it to close."""

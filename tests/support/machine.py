@@ -41,7 +41,7 @@ TOOLS = {
     "umount": "mount",
 }
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # not on every user's PATH, even root's
-_START_SECONDS = 30
+_START_SECONDS = 60
 
 
 class RigError(AssertionError):
