@@ -18,9 +18,16 @@ class Converter:
 
     def convert(self, image: str, tag: str, *options: str) -> None:
         """Pushes `image` (`host:port/repository:tag`) as eStargz into the same repository, as `tag`."""
+        self._convert(image, tag, "--estargz", *options)
+
+    def convert_to_zstdchunked(self, image: str, tag: str) -> None:
+        """Pushes `image` as zstd:chunked into the same repository, as `tag`."""
+        self._convert(image, tag, "--zstdchunked")
+
+    def _convert(self, image: str, tag: str, *options: str) -> None:
         target = f"{image.rpartition(':')[0]}:{tag}"
         self._run("content", "fetch", "--plain-http", image)
-        self._run("image", "convert", "--estargz", "--oci", *options, image, target)
+        self._run("image", "convert", "--oci", *options, image, target)
         self._run("image", "push", "--plain-http", target)
 
     def _run(self, *words: str) -> None:

@@ -12,11 +12,11 @@ from tests.support.nobody import NOBODY
 
 
 @contextmanager
-def crfs_server(registry_host: str, folder: Path) -> Iterator[str]:
+def crfs_server(registry_host: str, folder: Path, *options: str) -> Iterator[str]:
     """Address (`http://127.0.0.1:PORT`) of a server in front of one registry; its cache and its log are in `folder`."""
     port = free_port()
     log = folder / "crfs-dav.log"
     command = [sys.executable, "-m", "crfs_dav", "serve", "--port", str(port), "--registry", registry_host]
-    with background([*command, "--cache-dir", folder / "cache"], log, NOBODY) as process:
+    with background([*command, "--cache-dir", folder / "cache", *options], log, NOBODY) as process:
         wait_for_port(port, process, log)
         yield f"http://127.0.0.1:{port}"

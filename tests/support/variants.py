@@ -1,0 +1,44 @@
+"""The big image in other forms, by other people's tools: zstd:chunked twice, and as `docker save` writes it.
+
+Kept as the image itself is, for they take a minute to make.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from tests.support.containerd import converter
+from tests.support.machine import run
+from tests.support.real_image import RealImage, cache_folder
+from tests.support.real_registry import RealRegistry
+
+ZSTD_CHUNKED = ("zstdchunked-ctr-remote", "zstdchunked-skopeo")
+SAVED = "saved.tar"
+SAVED_TAG = "test_debian:saved"  # as it is shown
+_VARIANTS = "debian-variants-v1"  # a new number whenever what is made here changes
+
+
+def variants_of(image: RealImage, registry: RealRegistry) -> Path:
+    """A folder with the image's OCI layout, to which tags of other forms are added, and a saved archive of it."""
+    kept = cache_folder() / _VARIANTS
+    if not kept.exists():
+        making = kept.with_name(f"{kept.name}.{os.getpid()}")
+        shutil.rmtree(making, ignore_errors=True)
+        shutil.copytree(image.layout, making / "layout")
+        _make(image, making, registry)
+        making.rename(kept)
+    return kept
+
+
+def _make(image: RealImage, folder: Path, registry: RealRegistry) -> None:
+    by_ctr_remote, by_skopeo = ZSTD_CHUNKED
+    layout = folder / "layout"
+    with converter(folder / "containerd") as containerd:
+        containerd.convert_to_zstdchunked(f"{registry.host}/{image.repository}:plain", by_ctr_remote)
+    shutil.rmtree(folder / "containerd")
+    registry.pull(image.repository, by_ctr_remote, layout)
+    copy = ["skopeo", "copy", "--quiet"]
+    run([*copy, "--dest-compress-format", "zstd:chunked", f"oci:{layout}:plain", f"oci:{layout}:{by_skopeo}"])
+    run([*copy, f"oci:{layout}:plain", f"docker-archive:{folder / SAVED}:test/debian:saved"])
