@@ -42,6 +42,7 @@ def _parser() -> _Parser:
     _add_serve(commands)
     _add_mount_help(commands)
     _add_inspect(commands)
+    _add_login_check(commands)
     return parser
 
 
@@ -98,3 +99,16 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     inspect.add_argument("--platform", metavar="OS/ARCH[/VARIANT]", help="of an index, the image to look into")
     inspect.add_argument("--json", action="store_true", help="print JSON")
     inspect.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings; see conf/crfs-dav.yaml")
+
+
+def _add_login_check(commands: argparse._SubParsersAction[_Parser]) -> None:
+    login_check = commands.add_parser(
+        "login-check",
+        help="say which credentials are used for a registry, and what it says to them",
+        description="Ask a registry, or a repository of it, with the credentials that serve would use; say where those "
+        "were found, and what the registry lists. No secret is shown. Exit codes: 0 it lets us in, 1 it refuses, "
+        "2 wrong usage or settings, 3 it does not answer.",
+    )
+    login_check.add_argument("registry", metavar="REGISTRY[/REPOSITORY]", help="like ghcr.io, or ghcr.io/owner/image")
+    login_check.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")
+    login_check.add_argument("--json", action="store_true", help="print JSON")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 
+import urllib3
+from urllib3.exceptions import InsecureRequestWarning
+
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.deadline import Clock
 from crfs_dav.registry.listers.choose import Listers
@@ -23,8 +26,11 @@ def open_client(settings: RegistrySettings | None = None, *, clock: Clock | None
 def open_transport(settings: RegistrySettings, *, clock: Clock | None = None) -> Transport:
     """The way to all registries, for clients and targets that share connections and tokens. Close it in the end.
 
-    Cuts the queries of URLs, where signatures live, out of what urllib3 logs.
+    Cuts the queries of URLs, where signatures live, out of what urllib3 logs. Where insecure registries are wanted,
+    urllib3 need not warn of each: the configuration was told so, loudly.
     """
+    if any(tls.is_insecure for tls in settings.tls.values()):
+        urllib3.disable_warnings(InsecureRequestWarning)
     for name in _URL_LOGGERS:
         logging.getLogger(name).addFilter(hide_queries)
     return Transport(settings, clock or Clock())

@@ -110,14 +110,14 @@ class Transport:
         endpoint = self._schemes.endpoint(call.registry, deadline)
         return self._ask_endpoint(_Stop(endpoint, allowed, self._session), call, deadline)
 
-    def describe(self, registry: Registry, deadline: Deadline) -> tuple[str, list[Challenge]]:
-        """URL of the root of `registry`, and the challenges that it greets strangers with; for people to look at.
+    def greet(self, registry: Registry, deadline: Deadline) -> tuple[Endpoint, list[Challenge]]:
+        """Where `registry` answers, and the challenges that its root has for strangers; none where it is open.
 
         Raises Unavailable, AccessDenied, NotFound.
         """
         allowed = self._allowed(registry)
         stop = _Stop(self._schemes.endpoint(registry, deadline), allowed, self._session)
-        return stop.endpoint.url(), self._ping(stop, deadline)
+        return stop.endpoint, self._ping(stop, deadline)
 
     def fetch(self, call: Call, limit: int, deadline: Deadline) -> tuple[Reply, bytes]:
         """Reply of status 200, closed, and its whole body; a body that breaks off is asked for once more.
