@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,22 +33,28 @@ _COPY = ("skopeo", "copy", "--quiet", "--preserve-digests")
 
 
 @contextmanager
-def real_registry(folder: Path, *, port: int | None = None) -> Iterator[RealRegistry]:
-    """A docker-registry on `port`, or any free one, that keeps its files and its log in `folder`."""
+def real_registry(
+    folder: Path, *, port: int | None = None, name: str = "registry", **more: Mapping[str, object]
+) -> Iterator[RealRegistry]:
+    """A docker-registry on `port`, or any free one, that keeps its files and its log in `folder`.
+
+    `more` goes into its configuration; another `name` lets it share the files of the first one. Then it logs requests.
+    """
     port = port or free_port()
     host = f"127.0.0.1:{port}"
-    log = folder / "registry.log"
-    configuration = folder / "registry.yml"
-    configuration.write_text(_configuration(host, folder / "blobs"))
+    log = folder / f"{name}.log"
+    configuration = folder / f"{name}.yml"
+    configuration.write_text(json.dumps(_configuration(host, folder / "blobs", more), default=str))
     with background(["docker-registry", "serve", configuration], log) as process:
         wait_for_port(port, process, log)
         yield RealRegistry(host, log)
 
 
-def _configuration(host: str, storage: Path) -> str:
-    return (
-        "version: 0.1\n"
-        "log: {level: warn, accesslog: {disabled: true}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {storage}}}}}\n"
-        f"http: {{addr: '{host}'}}\n"
-    )
+def _configuration(host: str, storage: Path, more: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    return {
+        "version": "0.1",
+        "log": {"level": "warn", "accesslog": {"disabled": not more}},
+        "storage": {"filesystem": {"rootdirectory": storage}},
+        **more,
+        "http": {"addr": host, **more.get("http", {})},
+    }
