@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from crfs_dav.access import registry_settings
+from crfs_dav.cache.copies import Copies
 from crfs_dav.cache.disk import DiskStore
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.cache.memory import MemoryStore
@@ -67,15 +68,17 @@ def open_upstream(config: Config) -> Upstream:
     """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig."""
     settings = registry_settings(config)
     client = open_client(settings)
+    passes = Passes()
     means = Means(
         MemoryStore(config.cache.chunk_bytes),
         _spools(config),
         limits=layer_limits(config.limits),
         columns=_column_store(config),
-        passes=Passes(),
+        passes=passes,
     )
     toc_of = partial(find_toc, client, config.limits.toc_compressed_bytes)
-    images = ImageStore(client, _range_store(config), means, toc_of)
+    copies = _copies(config, passes)
+    images = ImageStore(client, _range_store(config), means, find_toc=toc_of, copies=copies)
     return Upstream(client, images, settings.traffic, _local(config, means))
 
 
@@ -118,6 +121,12 @@ def _spools(config: Config) -> Spools | None:
     if config.cache.spool_bytes == 0:
         return None
     return Spools(config.cache_directory() / "spool", config.cache.spool_bytes)
+
+
+def _copies(config: Config, passes: Passes) -> Copies | None:
+    if config.cache.spool_bytes == 0:
+        return None
+    return Copies(config.cache_directory() / "spool", config.cache.spool_bytes, passes.run)
 
 
 def _column_store(config: Config) -> ColumnStore:

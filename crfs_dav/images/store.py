@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from crfs_dav.cache.copies import Copies
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
 from crfs_dav.formats.candidate import Means
@@ -119,8 +120,17 @@ class Source(Protocol):
 class ImageStore:
     """Opens what a client of the registries can read, and keeps it as long as there is room."""
 
-    def __init__(self, client: Source, ranges: ByteStore, means: Means, find_toc: FindToc = _no_toc) -> None:
+    def __init__(
+        self,
+        client: Source,
+        ranges: ByteStore,
+        means: Means,
+        *,
+        find_toc: FindToc = _no_toc,
+        copies: Copies | None = None,
+    ) -> None:
         self._find_toc = find_toc
+        self._copies = copies
         self._client = client
         self._ranges = ranges
         self._means = means
@@ -146,7 +156,10 @@ class ImageStore:
 
     def blob(self, repository: Repository, descriptor: Descriptor) -> ReaderAt:
         """A blob by offset, through the memory of ranges; no I/O yet."""
-        return CachedReader(self._client.blob(repository, descriptor), descriptor.digest, self._ranges)
+        blob = self._client.blob(repository, descriptor)
+        if self._copies is not None:
+            blob = self._copies.reader(blob, descriptor.digest)
+        return CachedReader(blob, descriptor.digest, self._ranges)
 
     def config(self, repository: Repository, manifest: Manifest) -> ImageConfig | None:
         """The image's config; None where it has none that says anything; raises Unavailable.

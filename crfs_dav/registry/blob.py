@@ -33,6 +33,7 @@ class RegistryBlob:
         self._transport = transport
         self._repository = repository
         self._descriptor = descriptor
+        self.ignores_ranges = False  # once everything was sent where a part was asked for
         self._location: str | None = None  # where the last redirect led; threads may race for it, any is right
 
     @property
@@ -110,6 +111,7 @@ class RegistryBlob:
             if length not in (None, str(self.size)):
                 raise Corrupt(f"{self._what}: {clean(length)} bytes; expected {self.size}")
             _log.debug("%s: registry ignores Range; %d bytes to skip", self._what, start)
+            self.ignores_ranges = self.ignores_ranges or (start, end) != (0, self.size)
             return
         text = reply.headers.get("Content-Range", "none")
         match = _CONTENT_RANGE.fullmatch(text.strip())
