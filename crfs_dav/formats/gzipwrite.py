@@ -7,6 +7,7 @@ Where it is not installed (extra `convert`), zlib-ng comes as close in size thre
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _libdeflate: Any
@@ -24,6 +25,7 @@ else:
 DEFAULT_LEVEL = 6
 HIGHEST_LEVEL = 12  # libdeflate's
 _HEADER = bytes.fromhex("1f8b08 00 00000000 00 ff")  # no name, no time, system unknown: the same bytes everywhere
+_STREAM_LEVEL = 9
 _RAW_WBITS = -15
 
 
@@ -37,6 +39,18 @@ def _deflated(data: bytes | bytearray, level: int) -> bytes:
     if _libdeflate is not None:
         return bytes(_libdeflate.deflate_compress(data, level))
     return deflate_without_extra(data, level)
+
+
+def gzip_pieces(pieces: Iterable[bytes], extra: bytes = b"") -> Iterator[bytes]:
+    """`pieces` as one gzip member, itself in pieces, `extra` in its header (RFC 1952, 2.3.1.1): for what is long."""
+    header = _HEADER if not extra else _HEADER[:3] + b"\x04" + _HEADER[4:] + len(extra).to_bytes(2, "little") + extra
+    yield header
+    stream = _engine.compressobj(_STREAM_LEVEL, zlib.DEFLATED, _RAW_WBITS)
+    crc, size = 0, 0
+    for piece in pieces:
+        crc, size = zlib.crc32(piece, crc), size + len(piece)
+        yield stream.compress(piece)
+    yield stream.flush() + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 def deflate_without_extra(data: bytes | bytearray, level: int) -> bytes:

@@ -16,17 +16,22 @@ from typing import Any
 import pytest
 
 from crfs_dav.cache.memory import MemoryStore
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import BadName, Corrupt
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import HIDDEN
 from crfs_dav.formats.gzipwrite import deflate_without_extra, gzip_member
-from crfs_dav.formats.writer import Written, footer_of, write_estargz
+from crfs_dav.formats.output import Written, footer_of
+from crfs_dav.formats.writer import write_estargz, write_layer
+from crfs_dav.formats.writing import Format, WriteOptions
 from crfs_dav.names import digest_of
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
 from crfs_dav.readers import BytesReader
 from tests.support.archives import END, Member, char, dir_, file, hardlink, link, tar_of
 from tests.support.awkward import NOT_UTF8, awkward_layers, lines
+from tests.support.stargz import content as content_of
+from tests.support.stargz import open_blob
+from tests.support.zstdchunked import open_zstd
 
 LAYERS = awkward_layers(many=20)
 CHUNK = 1000
@@ -66,7 +71,8 @@ def test_our_reader_reads_what_was_written(tar: bytes) -> None:
     )
     assert archive is not None
     with tarfile.open(fileobj=io.BytesIO(tar)) as source:
-        members = source.getmembers()
+        last = {member.name: member for member in source.getmembers()}
+        members = [member for member in source.getmembers() if last[member.name] is member]
         assert len(members) == len(archive.entries)
         for position, (member, entry) in enumerate(zip(members, archive.entries, strict=True)):
             assert entry.name.strip("./") == member.name.strip("./")
@@ -105,7 +111,9 @@ def test_written_tells_digests_and_size() -> None:
     with tarfile.open(fileobj=io.BytesIO(blob)) as tar:
         toc = tar.extractfile("stargz.index.json")
         assert toc is not None
-        assert written == Written(digest_of(toc.read()), digest_of(content), digest_of(blob), len(blob))
+        assert written == Written(
+            digest_of(toc.read()), digest_of(content), digest_of(blob), len(blob), len(content), written.annotations
+        )
 
 
 def test_the_same_tar_gives_the_same_blob_from_any_stream() -> None:
@@ -205,7 +213,8 @@ def test_names_of_owners_are_told_where_they_are_news() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "./"])
 def test_landmarks_and_toc_of_another_writer_are_replaced(prefix: str) -> None:
-    others = [file(prefix + name, b"old") for name in sorted(HIDDEN)]
+    contents = dict.fromkeys(HIDDEN, b"\x0f") | {"stargz.index.json": b'{\n\t"version": 1,\n\t"entries": []}'}
+    others = [file(prefix + name, content) for name, content in contents.items()]
     blob, _ = write(tar_of(*others, file("d/stargz.index.json", b"mine")))
     assert [row["name"] for row in toc_of(blob)] == ["d/stargz.index.json"]
     assert gzip.decompress(blob).count(b"stargz.index.json\0") == 2
@@ -237,9 +246,11 @@ def test_the_level_of_compression_can_be_chosen() -> None:
 
 
 @pytest.mark.parametrize("threads", [2, 5])
-@pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
-def test_any_number_of_threads_gives_the_same_blob(tar: bytes, threads: int) -> None:
-    assert write(tar, chunk_size=CHUNK, threads=threads) == write(tar, chunk_size=CHUNK)
+@pytest.mark.parametrize(
+    ("tar", "chunk_size"), list(zip(LAYERS, [1 << 18, CHUNK, CHUNK], strict=True)), ids=["base", "upper", "top"]
+)
+def test_any_number_of_threads_gives_the_same_blob(tar: bytes, chunk_size: int, threads: int) -> None:
+    assert write(tar, chunk_size=chunk_size, threads=threads) == write(tar, chunk_size=chunk_size)
 
 
 def test_members_keep_their_order_where_the_first_takes_longest() -> None:
@@ -294,3 +305,111 @@ def test_a_tar_that_ends_too_early_is_corrupt(size: int) -> None:
     tar = tar_of(file("a", bytes(1000)))
     with pytest.raises(Corrupt):
         write(tar[: size if size != 512 else 513])
+
+
+def layer(tar: bytes, options: WriteOptions, **more: Any) -> tuple[bytes, Written]:
+    out = io.BytesIO()
+    written = write_layer(io.BytesIO(tar), out, options, **more)
+    return out.getvalue(), written
+
+
+@pytest.mark.parametrize("member", [file("stargz.index.json", b"mine"), link(".prefetch.landmark", "x")])
+def test_a_file_of_somebody_elses_under_a_reserved_name_is_refused(member: Member) -> None:
+    with pytest.raises(Corrupt, match="keeps for itself"):
+        write(tar_of(member))
+
+
+def test_a_broken_tar_is_told_with_the_last_entry_before() -> None:
+    with pytest.raises(Corrupt, match=r"end of stream with .* at or after the entry 'second'"):
+        write(tar_of(file("first", b"1"), file("second", bytes(5000)))[:3000])
+
+
+def test_of_files_by_one_name_the_toc_has_the_last() -> None:
+    members = [file("./a", bytes(CHUNK + 1)), file("b", b"b").owned(1, 1, "x"), file("a", b"new"), file("b", b"c")]
+    rows = toc_of(write(tar_of(*members), chunk_size=CHUNK)[0])
+    assert [(row["name"], row.get("size")) for row in rows] == [("a", 3), ("b", 1)]
+
+
+def test_names_of_owners_outlive_the_row_that_told_them() -> None:
+    members = [file("a").owned(1, 1, "x", "g"), file("a"), file("b").owned(1, 1, "x", "g")]
+    rows = toc_of(write(tar_of(*members))[0])
+    assert [(row["name"], row.get("userName"), row.get("groupName")) for row in rows] == [
+        ("a", "root", "root"),
+        ("b", "x", "g"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (dir_("d"), file("d/x"), file("d"), dir_("d")),
+        (file("d", b"old"), hardlink("keeps", "./d"), file("d", b"new")),
+    ],
+    ids=["once a directory", "linked in between"],
+)
+def test_rows_that_later_ones_do_not_make_void_stay(members: tuple[Member, ...]) -> None:
+    assert len(toc_of(write(tar_of(*members))[0])) == len(members)
+
+
+def test_small_files_share_a_member_up_to_the_least_size() -> None:
+    members = [file(f"f{number}", bytes([65 + number]) * 300) for number in range(8)]
+    blob, _ = layer(tar_of(*members), WriteOptions(min_chunk_size=3000))
+    rows = toc_of(blob)
+    assert len({row["offset"] for row in rows}) == 3
+    for number, row in enumerate(rows):
+        assert inflated_from(blob, row["offset"])[row.get("innerOffset", 0) :].startswith(bytes([65 + number]) * 300)
+
+
+def test_the_landmark_stands_behind_what_comes_first() -> None:
+    blob, _ = layer(tar_of(dir_("d"), file("d/hot", b"1"), file("cold", b"2")), WriteOptions(), prioritized=2)
+    with tarfile.open(fileobj=io.BytesIO(blob)) as tar:
+        assert tar.getnames() == ["d", "d/hot", ".prefetch.landmark", "cold", "stargz.index.json"]
+        toc = tar.extractfile("stargz.index.json")
+        assert toc is not None
+        offsets = {row["name"]: row.get("offset", 0) for row in json.load(toc)["entries"]}
+    assert offsets["d/hot"] < offsets[".prefetch.landmark"] < offsets["cold"]
+
+
+def test_stargz_has_the_footer_of_crfs_and_no_landmark() -> None:
+    tar = tar_of(file("a", b"1"))
+    blob, written = layer(tar, WriteOptions(Format.STARGZ))
+    assert blob[-47:-31] == bytes.fromhex("1f8b0804 00000000 00ff 1600") + blob[-35:-31]
+    assert gzip.decompress(blob).startswith(tar[: -len(END)])
+    assert written.annotations == {}
+    archive = open_blob(blob)
+    assert [entry.name for entry in archive.entries] == ["a"]
+    assert content_of(archive, 0) == b"1"
+
+
+@pytest.mark.parametrize("form", [Format.STARGZ, Format.ZSTD_CHUNKED, Format.ESTARGZ])
+@pytest.mark.parametrize("least", [0, 2000])
+@pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
+def test_every_format_holds_what_the_tar_holds(tar: bytes, form: Format, least: int) -> None:
+    options = WriteOptions(form, chunk_size=1 << 20, min_chunk_size=0 if form is Format.STARGZ else least)
+    blob, written = layer(tar, options, threads=2)
+    assert layer(tar, options) == (blob, written)
+    archive = open_zstd(blob, written.annotations)
+    with tarfile.open(fileobj=io.BytesIO(tar)) as source:
+        last = {member.name.strip("./"): member for member in source.getmembers()}
+        for position, entry in enumerate(archive.entries):
+            member = last[entry.name.strip("./")]
+            if member.isreg():
+                content = source.extractfile(member)
+                assert content is not None
+                assert archive.open(position).read_at(0, entry.size) == content.read()
+    assert len(archive.entries) == len(last)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"level": 13},
+        {"level": 0, "format": Format.ZSTD_CHUNKED},
+        {"chunk_size": 0},
+        {"chunk_size": 17 << 20},
+        {"min_chunk_size": 1, "format": Format.STARGZ},
+    ],
+)
+def test_what_no_reader_could_read_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(BadName, match="expected"):
+        WriteOptions(**values)
