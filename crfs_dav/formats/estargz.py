@@ -40,6 +40,7 @@ from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
 from crfs_dav.formats.tocarchive import TocArchive
+from crfs_dav.names import Digest, parse_digest
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION, Descriptor
 from crfs_dav.readers import ReaderAt
 
@@ -118,6 +119,17 @@ def _external_toc(candidate: Candidate) -> _PackedToc | None:
         return None
     packed = candidate.means.find_toc(candidate.descriptor.digest)
     return None if packed is None else (cut(packed), candidate.blob.size - EXTERNAL_TOC_FOOTER_SIZE)
+
+
+def toc_digest(candidate: Candidate) -> Digest | None:
+    """Digest of the TOC in the blob, None where there is none; raises Corrupt."""
+    packed = _toc_within(candidate)
+    if packed is None:
+        return None
+    document = _TocDocument(_bounded(inflate(packed[0]), candidate.limits.toc_inflated))
+    for _ in document.pieces():
+        pass
+    return parse_digest(document.digest)
 
 
 def open_kept_estargz(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:
