@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urljoin
 
-from crfs_dav.errors import AccessDenied, CrfsError, Unavailable
+from crfs_dav.errors import AccessDenied, CrfsError, NotFound, Unavailable
 from crfs_dav.names import Registry
 from crfs_dav.readers import ReaderAt
 from crfs_dav.registry.auth import Authenticator
@@ -154,6 +154,8 @@ class Transport:
         try:
             endpoint = self._schemes.endpoint(mirror.registry, deadline)
             reply = self._ask_endpoint(_Stop(endpoint, Reach.LOCAL, self._once), asked, deadline)
+        except (AccessDenied, NotFound):  # it is well, but has no such thing for us
+            return None
         except CrfsError as error:
             self._mirrors.rest(mirror, error)
             return None

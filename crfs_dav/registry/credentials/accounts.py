@@ -46,7 +46,7 @@ class AccountSource:
             if not password:
                 raise Corrupt(f"password_env: {account.password_env} is not set; expected it in the environment")
             return Found(Login(account.user, password), source)
-        path = Path(account.password_file or "").expanduser()
+        path = _expanded(account.password_file or "")
         return Found(Login(account.user, self._password_of(path)), f"configuration, file {path}")
 
     def _password_of(self, path: Path) -> str:
@@ -60,3 +60,10 @@ class AccountSource:
         if place.is_shared:
             self._report(f"{path}: everybody on this machine can read it; expected mode 600")
         return password
+
+
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise Corrupt(f"password_file: {text}: no such user; expected one that has a home") from None

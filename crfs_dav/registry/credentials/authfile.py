@@ -88,7 +88,10 @@ class FilePlace:
     @property
     def is_shared(self) -> bool:
         """True where everybody on this machine may read or write the file."""
-        return os.name == "posix" and bool(self._path.stat().st_mode & _SHARED_BITS)
+        try:
+            return os.name == "posix" and bool(self._path.stat().st_mode & _SHARED_BITS)
+        except OSError:  # gone since
+            return False
 
 
 class AuthSource:

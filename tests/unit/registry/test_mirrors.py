@@ -85,6 +85,15 @@ def test_mirror_that_is_down_is_left_alone_for_a_minute(answer: Answer, mirrored
     assert rig.counts == [2, 3]
 
 
+def test_mirror_that_gives_no_token_for_one_name_is_asked_for_others(mirrored: Make) -> None:
+    rig, client = mirrored(Answer(401, {"WWW-Authenticate": 'Bearer realm="/token"'}), FOUND)
+
+    rig.resolve(client)
+    rig.resolve(client)
+
+    assert rig.counts == [4, 2]
+
+
 def test_mirror_that_nobody_listens_at_is_passed_over(mirrored: Make, caplog: pytest.LogCaptureFixture) -> None:
     rig, client = mirrored(FOUND, FOUND)
     rig.mirrors[0].__exit__()

@@ -182,6 +182,7 @@ def test_file_without_secrets_may_be_read_by_everybody(home: Path, caplog: pytes
     [
         (Account("me", password_env="GONE"), "password_env: GONE is not set; expected it in the environment"),
         (Account("me", password_file="/nonexistent/me"), "password_file: /nonexistent/me: No such file or directory"),
+        (Account("me", password_file="~nosuchuser/me"), "password_file: ~nosuchuser/me: no such user"),
         (Account("me", password_file="/dev/null"), "password_file: /dev/null: empty; expected a password"),
     ],
 )
