@@ -38,7 +38,7 @@ class RegistryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     scheme: Literal["http", "https"] | None = None
     repositories: tuple[str, ...] = ()
-    listing: Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "none"] | None = None
+    listing: Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "ibm", "none"] | None = None
     listing_url: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#@\s]+$")] | None = None
     username: str | None = None
     password_file: str | None = None

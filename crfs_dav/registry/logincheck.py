@@ -48,7 +48,7 @@ def check_login(
 ) -> LoginCheck:
     """How `registry` answers with the credentials `found`, asked for `repository` or, without, for its root."""
     transport = open_transport(settings)
-    with RegistryClient(transport, Listers(settings.listings)) as client:
+    with RegistryClient(transport, Listers(settings.listings, settings.credentials)) as client:
         try:
             endpoint, challenges = transport.greet(registry, transport.deadline())
         except AccessDenied as error:

@@ -16,7 +16,7 @@ from crfs_dav.registry.traffic import Traffic
 from crfs_dav.registry.urls import Reach
 
 Scheme: TypeAlias = Literal["http", "https"]
-ListingKind: TypeAlias = Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "none"]
+ListingKind: TypeAlias = Literal["catalog", "google", "hub", "quay", "harbor", "gitlab", "ibm", "none"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ class Transport:
     def _ask_at(self, stop: _Stop, request: HttpRequest, scope: str, *, deadline: Deadline) -> Reply:
         """The answer of one URL, which is asked with authorization if it is the registry's own."""
         if not stop.owns(request.url):
-            return self._send(stop, request, deadline)
+            return self._send(stop, _unauthorized(request), deadline)
         access = Access(stop.endpoint, scope)
         authorization = self._auth.known(access, deadline)
         reply = self._send(stop, _authorized(request, authorization), deadline)
@@ -227,6 +227,12 @@ def _authorized(request: HttpRequest, authorization: str | None) -> HttpRequest:
     if authorization is None:
         return request
     return replace(request, headers={**request.headers, "Authorization": authorization})
+
+
+def _unauthorized(request: HttpRequest) -> HttpRequest:
+    """`request` for another host, without what a call brought along for the registry's own."""
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
+    return replace(request, headers=headers)
 
 
 def _followed(call: Call) -> frozenset[int]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from crfs_dav.names import DOCKER_HUB, Registry
+from crfs_dav.registry.credentials.secret import Credentials
 from crfs_dav.registry.listers.catalog import CatalogLister
 from crfs_dav.registry.listers.gitlab import GITLAB_API, GitlabLister
 from crfs_dav.registry.listers.google import GoogleLister
 from crfs_dav.registry.listers.harbor import HarborLister
 from crfs_dav.registry.listers.hub import HUB_API, HubLister
+from crfs_dav.registry.listers.ibm import IAM_API, IbmLister
 from crfs_dav.registry.listers.lister import Lister
 from crfs_dav.registry.listers.nothing import NoLister
 from crfs_dav.registry.listers.quay import QuayLister
 from crfs_dav.registry.settings import Listing, ListingKind
 
-_KINDS: dict[ListingKind, Callable[[str | None], Lister]] = {
-    "catalog": lambda api: CatalogLister(),
-    "google": lambda api: GoogleLister(),
-    "hub": lambda api: HubLister(api or HUB_API),
-    "quay": lambda api: QuayLister(),
-    "harbor": lambda api: HarborLister(),
-    "gitlab": lambda api: GitlabLister(api or GITLAB_API),
-    "none": lambda api: NoLister(),
+Make: TypeAlias = Callable[[str | None, Credentials], Lister]
+"""A lister, told the URL of its API where that is unusual, and what opens registries."""
+
+_KINDS: dict[ListingKind, Make] = {
+    "catalog": lambda api, credentials: CatalogLister(),
+    "google": lambda api, credentials: GoogleLister(),
+    "hub": lambda api, credentials: HubLister(api or HUB_API),
+    "quay": lambda api, credentials: QuayLister(),
+    "harbor": lambda api, credentials: HarborLister(),
+    "gitlab": lambda api, credentials: GitlabLister(api or GITLAB_API),
+    "ibm": lambda api, credentials: IbmLister(credentials, api or IAM_API),
+    "none": lambda api, credentials: NoLister(),
 }
 
 _HOSTS: dict[str, ListingKind] = {
@@ -32,27 +39,27 @@ _HOSTS: dict[str, ListingKind] = {
     "quay.io": "quay",
     "registry.gitlab.com": "gitlab",
     "ghcr.io": "none",
+    "icr.io": "ibm",
 }
-_GOOGLE_DOMAINS = (".gcr.io", ".pkg.dev")
+_DOMAINS: dict[str, ListingKind] = {".gcr.io": "google", ".pkg.dev": "google", ".icr.io": "ibm"}
 
 
 class Listers:
     """Ways of listing by registry; `configured` goes before what is known of a host."""
 
-    def __init__(self, configured: Mapping[Registry, Listing]) -> None:
-        self._configured = {registry: _lister(listing) for registry, listing in configured.items()}
+    def __init__(self, configured: Mapping[Registry, Listing], credentials: Credentials) -> None:
+        self._configured = configured
+        self._credentials = credentials
 
     def of(self, registry: Registry) -> Lister:
         """The way in which `registry` lists."""
-        return self._configured.get(registry) or _lister(Listing(known_kind(registry)))
+        listing = self._configured.get(registry) or Listing(known_kind(registry))
+        return _KINDS[listing.kind](listing.api, self._credentials)
 
 
 def known_kind(registry: Registry) -> ListingKind:
     """The way in which the host of `registry` is known to list; the catalog where nothing is known."""
-    if registry.host.endswith(_GOOGLE_DOMAINS):
-        return "google"
+    for domain, kind in _DOMAINS.items():
+        if registry.host.endswith(domain):
+            return kind
     return _HOSTS.get(registry.host, "catalog")
-
-
-def _lister(listing: Listing) -> Lister:
-    return _KINDS[listing.kind](listing.api)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 
@@ -12,14 +14,14 @@ from crfs_dav.demo.exchange import Answer, Request, json_answer, refuse, with_he
 from crfs_dav.demo.listings import OwnListing
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.errors import AccessDenied, Corrupt, NotFound
-from crfs_dav.names import digest_of, parse_registry
+from crfs_dav.names import Registry, digest_of, parse_registry
 from crfs_dav.oci import OCI_MANIFEST
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.credentials.secret import Login
 from crfs_dav.registry.listers.choose import known_kind
 from crfs_dav.registry.settings import Listing, ListingKind
 from crfs_dav.registry.tokens import basic
-from tests.support.scripted import Script, Scripted, in_turn
+from tests.support.scripted import Script, Scripted, in_turn, lines
 from tests.unit.registry.conftest import OpenClient
 
 Serve = Callable[[Script], Scripted]
@@ -202,6 +204,79 @@ def test_harbor_shows_private_projects_to_those_with_a_login(
     assert [request.path for request in server.requests] == asked
 
 
+ACCOUNT_TOKEN = f"h.{urlsafe_b64encode(json.dumps({'account': {'bss': 'acc0'}}).encode()).decode().rstrip('=')}.s"
+KEY = Login("iamapikey", "key+/")
+
+
+@pytest.fixture
+def ibm(scripted: Serve, client_of: OpenClient, monkeypatch: pytest.MonkeyPatch) -> tuple[RegistryClient, Scripted]:
+    """IBM's registry and token server, both in one place, and a client with the key of an account."""
+
+    def script(request: Request) -> Answer:
+        if request.path == "/identity/token":
+            is_key = parse_qs(request.body.decode())["apikey"] == [KEY.password]
+            return json_answer({"access_token": ACCOUNT_TOKEN} if is_key else {})
+        asker = (request.headers.get("Authorization"), request.headers.get("Account"))
+        if asker != (f"Bearer {ACCOUNT_TOKEN}", "acc0"):
+            return Answer(401)
+        tags = {"RepoTags": ["de.icr.io/ns/app:v1", "de.icr.io/ns/app:v2", "us.icr.io/other/app:v1", "", 7]}
+        digests = {"RepoTags": None, "RepoDigests": [f"de.icr.io/ns/deep/er@{digest_of(b'')}"]}
+        return json_answer([tags, digests, 7])
+
+    server = scripted(script)
+    monkeypatch.setattr(Registry, "api_host", property(lambda self: server.host))
+    listings = {parse_registry("de.icr.io"): Listing("ibm", server.url)}
+    return client_of("de.icr.io", listings=listings, credentials=lambda *_: KEY), server
+
+
+def test_ibm_lists_the_images_of_an_account(ibm: tuple[RegistryClient, Scripted]) -> None:
+    client, server = ibm
+
+    assert list(client.level(parse_registry("de.icr.io")).names) == ["ns/app", "ns/app", "ns/deep/er"]
+    assert lines(server.requests) == ["POST /identity/token", "GET /api/v1/images"]
+    assert "key" not in "".join(str(request.query) for request in server.requests)
+
+
+def test_ibms_token_stays_with_ibm(ibm: tuple[RegistryClient, Scripted], scripted: Serve) -> None:
+    client, server = ibm
+    elsewhere = scripted(in_turn(json_answer([])))
+    token, images = server.script, Answer(302, {"Location": f"{elsewhere.url}/images"})
+    server.script = lambda request: images if request.path == "/api/v1/images" else token(request)
+
+    assert list(client.level(parse_registry("de.icr.io")).names) == []
+    assert ["Authorization" in request.headers for request in elsewhere.requests] == [False]
+
+
+@pytest.mark.parametrize(
+    ("host", "login"),
+    [("icr.io", None), ("icr.io", Login("me", "secret")), ("icr.io.example.com", KEY), ("notanicr.io", KEY)],
+)
+def test_ibm_wants_a_key_and_nobody_else_gets_it(
+    host: str, login: Login | None, scripted: Serve, client_of: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = scripted(in_turn(json_answer({})))
+    monkeypatch.setattr(Registry, "api_host", property(lambda self: server.host))
+    listings = {parse_registry(host): Listing("ibm", server.url)}
+    client = client_of(host, listings=listings, credentials=lambda *_: login)
+
+    with pytest.raises(NotFound, match="lists the images of an account"):
+        client.level(parse_registry(host))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("token", [None, 7, "", "a", "a.b", "a.!.c", "a.e30.c", "a.W10.c", "a.\nb.c"])
+def test_an_iam_token_that_is_none_is_corrupt(
+    token: object, scripted: Serve, client_of: OpenClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = scripted(in_turn(json_answer({"access_token": token})))
+    monkeypatch.setattr(Registry, "api_host", property(lambda self: server.host))
+    listings = {parse_registry("icr.io"): Listing("ibm", server.url)}
+    client = client_of("icr.io", listings=listings, credentials=lambda *_: KEY)
+
+    with pytest.raises(Corrupt):
+        client.level(parse_registry("icr.io"))
+
+
 def test_hub_is_asked_at_its_own_host_without_credentials(registry: DemoRegistry, client_of: OpenClient) -> None:
     with DemoRegistry(dialect=Dialect(listing="hub")) as hub:
         _fill(hub, "own/a")
@@ -252,6 +327,8 @@ def test_what_is_no_list_is_corrupt(kind: ListingKind, body: bytes, scripted: Se
         ("quay.io", "quay"),
         ("registry.gitlab.com", "gitlab"),
         ("ghcr.io", "none"),
+        ("icr.io", "ibm"),
+        ("de.icr.io", "ibm"),
         ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", "catalog"),
         ("example.azurecr.io", "catalog"),
         ("mcr.microsoft.com", "catalog"),
