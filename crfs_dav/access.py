@@ -11,7 +11,7 @@ from crfs_dav.registry.credentials.accounts import Account
 from crfs_dav.registry.credentials.keyring import Keyring, open_keyring
 from crfs_dav.registry.deadline import Clock
 from crfs_dav.registry.mirrors import parse_mirror
-from crfs_dav.registry.settings import Allows, Listing, RegistrySettings, Scheme, Tls
+from crfs_dav.registry.settings import Allows, ListingSettings, RegistrySettings, Scheme, Tls
 from crfs_dav.registry.urls import Reach, reach_of
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def registry_settings(config: Config) -> RegistrySettings:
         allows=allowed_registries(config),
         credentials=keyring_of(config),
         listings={
-            registry: Listing(settings.listing, settings.listing_url)
+            registry: ListingSettings(settings.listing, settings.listing_url)
             for registry, settings in named.items()
             if settings.listing is not None
         },

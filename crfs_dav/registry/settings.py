@@ -30,7 +30,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListingSettings:
     """The way in which a registry lists its repositories, and the URL of the API for it, where that is unusual."""
 
     kind: ListingKind
@@ -59,7 +59,7 @@ class RegistrySettings:
     mirrors: Mapping[Registry, tuple[Mirror, ...]] = field(default_factory=lambda: MappingProxyType({}))
     allows: Allows = field(default=allow_any, repr=False)
     credentials: Credentials = field(default=no_credentials, repr=False)
-    listings: Mapping[Registry, Listing] = field(default_factory=lambda: MappingProxyType({}))
+    listings: Mapping[Registry, ListingSettings] = field(default_factory=lambda: MappingProxyType({}))
     ca_bundle: Path | None = None  # besides what the environment names, else the system's and certifi's
     user_agent: str = f"crfs-dav/{__version__}"
     workers: int = 32  # threads that may ask at the same time: connections kept to one host

@@ -16,7 +16,7 @@ from crfs_dav.registry.listers.ibm import IAM_API, IbmLister
 from crfs_dav.registry.listers.lister import Lister
 from crfs_dav.registry.listers.nothing import NoLister
 from crfs_dav.registry.listers.quay import QuayLister
-from crfs_dav.registry.settings import Listing, ListingKind
+from crfs_dav.registry.settings import ListingKind, ListingSettings
 
 Make: TypeAlias = Callable[[str | None, Credentials], Lister]
 """A lister, told the URL of its API where that is unusual, and what opens registries."""
@@ -47,13 +47,13 @@ _DOMAINS: dict[str, ListingKind] = {".gcr.io": "google", ".pkg.dev": "google", "
 class Listers:
     """Ways of listing by registry; `configured` goes before what is known of a host."""
 
-    def __init__(self, configured: Mapping[Registry, Listing], credentials: Credentials) -> None:
+    def __init__(self, configured: Mapping[Registry, ListingSettings], credentials: Credentials) -> None:
         self._configured = configured
         self._credentials = credentials
 
     def of(self, registry: Registry) -> Lister:
         """The way in which `registry` lists."""
-        listing = self._configured.get(registry) or Listing(known_kind(registry))
+        listing = self._configured.get(registry) or ListingSettings(known_kind(registry))
         return _KINDS[listing.kind](listing.api, self._credentials)
 
 

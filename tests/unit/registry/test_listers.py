@@ -19,7 +19,7 @@ from crfs_dav.oci import OCI_MANIFEST
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.credentials.secret import Login
 from crfs_dav.registry.listers.choose import known_kind
-from crfs_dav.registry.settings import Listing, ListingKind
+from crfs_dav.registry.settings import ListingKind, ListingSettings
 from crfs_dav.registry.tokens import basic
 from tests.support.scripted import Script, Scripted, in_turn, lines
 from tests.unit.registry.conftest import OpenClient
@@ -49,7 +49,7 @@ def lists(registry: DemoRegistry, client_of: OpenClient) -> Callable[[OwnListing
 
     def make(kind: OwnListing) -> RegistryClient:
         registry.dialect = Dialect(listing=kind, catalog_status=404)
-        listings = {parse_registry(registry.host): Listing(kind or "none", registry.url)}
+        listings = {parse_registry(registry.host): ListingSettings(kind or "none", registry.url)}
         return client_of(registry.host, listings=listings)
 
     return make
@@ -171,7 +171,7 @@ def test_what_google_might_say_wrong_is_left_out(manifests: object, scripted: Se
     body = {"tags": ["v1"], "child": ["ok", 7, "../up", "UP"], "manifest": manifests}
     server = scripted(in_turn(json_answer(body)))
     host = parse_registry(server.host)
-    level = client_of(server.host, listings={host: Listing("google")}).level(host, "own")
+    level = client_of(server.host, listings={host: ListingSettings("google")}).level(host, "own")
 
     assert (list(level.names), level.tags) == (["own/ok"], (("v1", None),))
 
@@ -198,7 +198,7 @@ def test_harbor_shows_private_projects_to_those_with_a_login(
 ) -> None:
     server = scripted(_harbor)
     host = parse_registry(server.host)
-    client = client_of(server.host, listings={host: Listing("harbor")}, credentials=lambda *_: login)
+    client = client_of(server.host, listings={host: ListingSettings("harbor")}, credentials=lambda *_: login)
 
     assert list(client.level(host, "").names) == names
     assert [request.path for request in server.requests] == asked
@@ -225,7 +225,7 @@ def ibm(scripted: Serve, client_of: OpenClient, monkeypatch: pytest.MonkeyPatch)
 
     server = scripted(script)
     monkeypatch.setattr(Registry, "api_host", property(lambda self: server.host))
-    listings = {parse_registry("de.icr.io"): Listing("ibm", server.url)}
+    listings = {parse_registry("de.icr.io"): ListingSettings("ibm", server.url)}
     return client_of("de.icr.io", listings=listings, credentials=lambda *_: KEY), server
 
 
@@ -256,7 +256,7 @@ def test_ibm_wants_a_key_and_nobody_else_gets_it(
 ) -> None:
     server = scripted(in_turn(json_answer({})))
     monkeypatch.setattr(Registry, "api_host", property(lambda self: server.host))
-    listings = {parse_registry(host): Listing("ibm", server.url)}
+    listings = {parse_registry(host): ListingSettings("ibm", server.url)}
     client = client_of(host, listings=listings, credentials=lambda *_: login)
 
     with pytest.raises(NotFound, match="lists the images of an account"):
@@ -270,7 +270,7 @@ def test_an_iam_token_that_is_none_is_corrupt(
 ) -> None:
     server = scripted(in_turn(json_answer({"access_token": token})))
     monkeypatch.setattr(Registry, "api_host", property(lambda self: server.host))
-    listings = {parse_registry("icr.io"): Listing("ibm", server.url)}
+    listings = {parse_registry("icr.io"): ListingSettings("ibm", server.url)}
     client = client_of("icr.io", listings=listings, credentials=lambda *_: KEY)
 
     with pytest.raises(Corrupt):
@@ -281,7 +281,7 @@ def test_hub_is_asked_at_its_own_host_without_credentials(registry: DemoRegistry
     with DemoRegistry(dialect=Dialect(listing="hub")) as hub:
         _fill(hub, "own/a")
         host = parse_registry(registry.host)
-        listings = {host: Listing("hub", hub.url)}
+        listings = {host: ListingSettings("hub", hub.url)}
         client = client_of(registry.host, listings=listings, credentials=lambda *_: Login("user", "secret"))
 
         assert _names(client, registry, "own") == ["own/a"]
@@ -298,7 +298,7 @@ def _next_elsewhere(request: Request) -> Answer:
 def test_hubs_next_page_elsewhere_is_refused(scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(_next_elsewhere)
     host = parse_registry(server.host)
-    client = client_of(server.host, listings={host: Listing("hub", server.url)})
+    client = client_of(server.host, listings={host: ListingSettings("hub", server.url)})
 
     with pytest.raises(AccessDenied, match="expected the same host"):
         list(client.level(host, "own").names)
@@ -309,7 +309,7 @@ def test_hubs_next_page_elsewhere_is_refused(scripted: Serve, client_of: OpenCli
 def test_what_is_no_list_is_corrupt(kind: ListingKind, body: bytes, scripted: Serve, client_of: OpenClient) -> None:
     server = scripted(in_turn(Answer(200, {}, body)))
     host = parse_registry(server.host)
-    client = client_of(server.host, listings={host: Listing(kind, server.url)})
+    client = client_of(server.host, listings={host: ListingSettings(kind, server.url)})
 
     with pytest.raises(Corrupt):
         list(client.level(host, client.listing_place(host, "own")).names)
