@@ -12,7 +12,7 @@ from crfs_dav.formats.probe import Probe
 from crfs_dav.images.platforms import INDEX_DEPTH, Platforms
 from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Reference, Repository
-from crfs_dav.oci import Descriptor, ImageConfig, Manifest, Offer, Platform, is_archive
+from crfs_dav.oci import Descriptor, ImageConfig, Manifest, Offer, Platform, may_be_archive
 
 _PROBERS = 8  # layers looked at at once
 
@@ -43,7 +43,7 @@ def inspect_image(store: ImageStore, reference: Reference, descriptor: Descripto
     for _ in range(INDEX_DEPTH + 1):
         manifest = store.manifest(repository, image)
         if isinstance(manifest, Manifest):
-            found = _probe_all(store, repository, manifest.layers)
+            found = _probe_all(store, repository, manifest)
             config = store.config(repository, manifest)
             return Inspection(reference, descriptor, offers, image, manifest, config, found)
         platforms = Platforms(store, repository, manifest)
@@ -52,17 +52,12 @@ def inspect_image(store: ImageStore, reference: Reference, descriptor: Descripto
     raise Corrupt(f"{reference}: an index inside {INDEX_DEPTH} others; expected a manifest")
 
 
-def _probe_all(
-    store: ImageStore, repository: Repository, layers: Sequence[Descriptor]
-) -> Sequence[tuple[Descriptor, Found]]:
+def _probe_all(store: ImageStore, repository: Repository, manifest: Manifest) -> Sequence[tuple[Descriptor, Found]]:
+    def probed(layer: Descriptor) -> tuple[Descriptor, Found]:
+        try:
+            return layer, store.probe(repository, layer) if may_be_archive(layer, manifest) else None
+        except (NotFound, AccessDenied, Corrupt) as error:
+            return layer, error
+
     with ThreadPoolExecutor(_PROBERS, thread_name_prefix="probe-layer") as probers:
-        return tuple(zip(layers, probers.map(lambda layer: _probe(store, repository, layer), layers), strict=True))
-
-
-def _probe(store: ImageStore, repository: Repository, layer: Descriptor) -> Found:
-    if not is_archive(layer):
-        return None
-    try:
-        return store.probe(repository, layer)
-    except (NotFound, AccessDenied, Corrupt) as error:
-        return error
+        return tuple(probers.map(probed, manifest.layers))

@@ -187,7 +187,7 @@ class ImageStore:
 
     def probe(self, repository: Repository, descriptor: Descriptor) -> Probe:
         """How the layer can be read, without reading it through; raises what the registry raises."""
-        return probe(self.blob(repository, descriptor), descriptor, self._means)
+        return probe(self.blob(repository, descriptor), descriptor, self._means_of(repository))
 
     def opened_layer(self, descriptor: Descriptor) -> Layer | None:
         """The layer, if it is open already; None else, and nothing is asked for it."""
@@ -232,12 +232,14 @@ class ImageStore:
         return document
 
     def _open_layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
-        means = replace(self._means, find_toc=partial(self._find_toc, repository))
-        archive = open_archive(self.blob(repository, descriptor), descriptor, means)
+        archive = open_archive(self.blob(repository, descriptor), descriptor, self._means_of(repository))
         if archive is None:
             _log.info("%s@%s: no layer that can be read file by file", repository, descriptor.digest)
             return Layer(descriptor, None, flaw=_NO_FORMAT)
         return Layer(descriptor, build_tree(archive, str(descriptor.digest)), len(archive.entries))
+
+    def _means_of(self, repository: Repository) -> Means:
+        return replace(self._means, find_toc=partial(self._find_toc, repository))
 
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         def opened(layer: Descriptor) -> Layer:
