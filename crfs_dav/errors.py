@@ -2,6 +2,7 @@
 
 CrfsError
  +-- NotFound       no such registry, repository, tag, digest, path
+ |    +-- NoHost     the name service does not know a registry's host: mistyped, or out of reach from here
  +-- AccessDenied   the registry, or this server's policy, says no
  +-- Unavailable    no answer, too slow, throttled, or broken for now: worth another try
  |    +-- NoRoom    this server has not the disk for it: worth another try once somebody has made room
@@ -21,6 +22,10 @@ class CrfsError(Exception):
 
 class NotFound(CrfsError):
     """There is no such thing."""
+
+
+class NoHost(NotFound):
+    """The name service knows no such host: never, or not from where we are now."""
 
 
 class AccessDenied(CrfsError):

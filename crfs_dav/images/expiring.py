@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from lru import LRU
 
-from crfs_dav.errors import AccessDenied, CrfsError, NotFound, Unavailable
+from crfs_dav.errors import AccessDenied, CrfsError, NoHost, NotFound, Unavailable
 from crfs_dav.flight import SingleFlight
 
 K = TypeVar("K", bound=Hashable)
@@ -21,7 +21,7 @@ _ITEM_LIMIT = 20_000
 _PAUSE_SECONDS = 5.0  # after a failure: a dead registry is not asked again by every client at once
 
 
-def _nobody(_key: object, _error: Unavailable) -> None:
+def _nobody(_key: object, _error: CrfsError) -> None:
     """Nobody wants to hear."""
 
 
@@ -43,7 +43,7 @@ class Expiring(Generic[K, V]):
         self,
         lifetime_seconds: float,
         *,
-        on_stale: Callable[[K, Unavailable], None] = _nobody,
+        on_stale: Callable[[K, CrfsError], None] = _nobody,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._lifetime_seconds = lifetime_seconds
@@ -93,15 +93,16 @@ class Expiring(Generic[K, V]):
     def _loaded(self, key: K, load: Callable[[], V]) -> _Answer[V]:
         try:
             return _Answer(load(), None, self._clock() + self._lifetime_seconds)
+        except (Unavailable, NoHost) as error:
+            return self._outlived(key, error)
         except (NotFound, AccessDenied) as error:
             return _Answer(None, error.with_traceback(None), self._clock() + self._lifetime_seconds)
-        except Unavailable as error:
-            return self._outlived(key, error)
 
-    def _outlived(self, key: K, error: Unavailable) -> _Answer[V]:
+    def _outlived(self, key: K, error: Unavailable | NoHost) -> _Answer[V]:
+        """The old answer; where there is none, the error. A host whose name is gone was there before, so it is down."""
         old = self._last(key)
         expires_at = self._clock() + min(_PAUSE_SECONDS, self._lifetime_seconds)
-        if old is None or isinstance(old.error, Unavailable):
+        if old is None or isinstance(old.error, Unavailable | NoHost):
             return _Answer(None, error.with_traceback(None), expires_at)
         self._on_stale(key, error)
         return _Answer(old.value, old.error, expires_at)

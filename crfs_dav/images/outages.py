@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from crfs_dav.errors import Unavailable
+from crfs_dav.errors import CrfsError
 from crfs_dav.names import Registry
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Outages:
         self._lock = threading.Lock()
         self._said_at: dict[Registry, float] = {}
 
-    def report(self, registry: Registry, error: Unavailable) -> None:
+    def report(self, registry: Registry, error: CrfsError) -> None:
         """Log, the first time in ten minutes, that what was seen of `registry` has to do."""
         if self._is_news(registry):
             _log.warning("registry %s: showing what was seen of it before: %s", registry, error)

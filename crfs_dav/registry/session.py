@@ -21,7 +21,7 @@ import requests
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import HTTPError
 
-from crfs_dav.errors import NotFound, Unavailable
+from crfs_dav.errors import NoHost, Unavailable
 from crfs_dav.readers import ReaderAt
 from crfs_dav.registry.check import retry_after_seconds
 from crfs_dav.registry.connection import BoundedAdapter, peer_reach, under
@@ -136,7 +136,7 @@ def _failure(error: Exception, what: str) -> Exception:
     reason = reason_of(error)
     _log.debug("%s: %s", what, reason)
     if is_unknown_host(error):
-        return NotFound(f"{what}: no such host; expected one that the name service knows")
+        return NoHost(f"{what}: no such host; expected one that the name service knows")
     return _Dropped(reason) if may_pass(error) else Unavailable(f"{what}: {reason}; expected an answer")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crfs_dav.errors import AccessDenied, CrfsError, NotFound, Unavailable
+from crfs_dav.errors import AccessDenied, CrfsError, NoHost, NotFound, Unavailable
 from crfs_dav.images.expiring import Expiring
 
 
@@ -80,8 +80,11 @@ def test_each_raise_has_a_traceback_of_its_own(answers: Expiring[str, int]) -> N
     assert raised[0] is not raised[1]
 
 
-def test_what_was_seen_outlives_a_dead_registry(answers: Expiring[str, int], clock: Clock) -> None:
-    source = Source(1, Unavailable("dead"))
+@pytest.mark.parametrize("error", [Unavailable("dead"), NoHost("out of reach")])
+def test_what_was_seen_outlives_a_registry_that_is_not_reached(
+    answers: Expiring[str, int], clock: Clock, error: CrfsError
+) -> None:
+    source = Source(1, error)
     answers.get("tag", source)
     clock.now += 61
 
