@@ -23,6 +23,7 @@ TAG = "18.04"
 _CREATED = "2018-04-26T21:08:43Z"
 _MTIME = 1524776923  # the same moment
 _CHUNK_SIZE = 1 << 20  # bytes: the long file below shall have more than one chunk
+_NOT_FOR_WINDOWS = ("libc6:amd64.list", "Foo.txt", "foo.txt", "aux", "ends.", "x%20y.txt")
 _LINES = 60_000  # of the long file: 3.4 MiB
 
 
@@ -169,6 +170,7 @@ _UPPER = (
     _file("home/guest/names/Grüße, 世界 😀.txt", "Unicode is welcome.\n"),
     _file("home/guest/names/<script>alert(1)<", "Names are escaped wherever they are shown.\n"),
     _file("home/guest/names/100% #1? a+b & c;d.txt", "So are these.\n"),
+    *(_file(f"home/guest/names/{name}", f"This is {name}\n") for name in _NOT_FOR_WINDOWS),
 )
 
 _NOTES = (
