@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from crfs_dav import __version__
+from crfs_dav.cli.convert_usage import add_convert
 from crfs_dav.errors import CrfsError
 
 EXIT_USAGE = 2
@@ -43,6 +44,7 @@ def _parser() -> _Parser:
     _add_mount_help(commands)
     _add_inspect(commands)
     _add_login_check(commands)
+    add_convert(commands)
     return parser
 
 

@@ -20,7 +20,12 @@ _URL_LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.re
 def open_client(settings: RegistrySettings | None = None, *, clock: Clock | None = None) -> RegistryClient:
     """A client of all registries; asks nobody before it is asked. Close it in the end."""
     settings = settings or RegistrySettings()
-    return RegistryClient(open_transport(settings, clock=clock), Listers(settings.listings, settings.credentials))
+    return client_over(open_transport(settings, clock=clock), settings)
+
+
+def client_over(transport: Transport, settings: RegistrySettings) -> RegistryClient:
+    """A client that shares `transport`, and closes it in the end."""
+    return RegistryClient(transport, Listers(settings.listings, settings.credentials))
 
 
 def open_transport(settings: RegistrySettings, *, clock: Clock | None = None) -> Transport:

@@ -48,15 +48,16 @@ class RegistryTarget:
 
     def has(self, descriptor: Descriptor) -> bool:
         """True if the repository has the blob; raises AccessDenied, Unavailable."""
-        call = replace(self._to(f"blobs/{descriptor.digest}"), method="HEAD")
+        call = self._to(f"blobs/{descriptor.digest}")
+        call = replace(call, method="HEAD", location=f"/v2/{call.path}")  # a mirror's having it would be no help
         with _about(descriptor, self.name), self._transport.ask(call, self._transport.deadline()) as reply:
             if reply.location is None:
                 check(reply, 200, 404)
             return reply.status == 200 or reply.location is not None  # sent on to storage, which refuses HEAD: GHCR
 
     def mount(self, descriptor: Descriptor, repository: Repository) -> bool:
-        """True if the registry gave the blob of `repository` to this one, too; whatever it says else is no error."""
-        if repository.registry != self._repository.registry:
+        """True if the registry gave the blob of `repository` to this one, too; whatever else it says is no error."""
+        if repository.registry != self._repository.registry or repository == self._repository:
             return False
         query = urlencode({"mount": str(descriptor.digest), "from": repository.name})
         call = replace(self._to(f"blobs/uploads/?{query}"), method="POST")
