@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import pty
 import random
 import re
 import signal
@@ -13,6 +15,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +203,26 @@ def test_json_is_one_object_a_line(registry: DemoRegistry) -> None:
     assert {"layer-started", "layer-read", "layer-written", "layer-sent"} < set(names)
     assert (names[-1], events[-1]["destination"]) == ("done", f"{registry.host}/new:esgz")
     assert result.stderr == ""
+
+
+def test_a_terminal_sees_bars(registry: DemoRegistry) -> None:
+    terminal, side = pty.openpty()
+    arguments = [f"{registry.host}/my/image:plain", f"{registry.host}/new:esgz"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crfs_dav", "convert", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=side,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(side)
+    seen = bytearray()
+    with suppress(OSError):  # how Linux tells of the end
+        while data := os.read(terminal, 4096):
+            seen += data
+    os.close(terminal)
+    assert process.wait(20) == 0
+    assert b"\x1b[" in seen
+    assert seen.count(b"converted") == 2
 
 
 FAULTS = [
