@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crfs_dav.convert.events import Fate, LayerDone, LayerRead, LayerStarted, LayerWritten, OnProgress, Planned
-from crfs_dav.convert.layer import Reading, tar_of, write_layer
+from crfs_dav.convert.layer import CheckedTar, write_checked
 from crfs_dav.convert.options import Options, Report
 from crfs_dav.errors import Corrupt, NotFound
 from crfs_dav.layout import written
@@ -33,10 +33,9 @@ def _convert(blob: _File, destination: Path, options: Options, on_progress: OnPr
     layer = Descriptor(OCI_LAYER_GZIP, _NO_DIGEST, blob.size)
     on_progress(Planned((layer,)))
     on_progress(LayerStarted(layer))
-    reading = Reading(blob, lambda size: on_progress(LayerRead(layer, size)))
+    content = CheckedTar(blob, None, None, lambda size: on_progress(LayerRead(layer, size)))
     with written(destination) as out:
-        tar = tar_of(blob, reading.pieces())
-        found = write_layer(tar, out, options, lambda size: on_progress(LayerWritten(layer, size)))
+        found = write_checked(content, out, options, lambda size: on_progress(LayerWritten(layer, size)))
     result = Descriptor(OCI_LAYER_GZIP, found.digest, found.size)
     done = LayerDone(layer, result, Fate.CONVERTED, was_there=False)
     on_progress(done)

@@ -28,6 +28,7 @@ from crfs_dav.convert.options import Options, Report
 from crfs_dav.convert.passing import passed
 from crfs_dav.convert.plan import ImagePlan, IndexPlan, Plan, images_of, read_plan
 from crfs_dav.convert.ports import Source, Target
+from crfs_dav.errors import CrfsError, NoRoom
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.oci import OCI_INDEX, OCI_MANIFEST, Descriptor
 from crfs_dav.readers import ReaderIO
@@ -84,7 +85,7 @@ class _Work:
         self._tell(SpaceNeeded(temporary_folder(self._options), _space(list(layers.values()))))
         with ThreadPoolExecutor(_LAYERS_AT_ONCE, thread_name_prefix="layer") as pool:
             try:
-                futures = {key: pool.submit(self._layer, layer, key[1]) for key, layer in layers.items()}
+                futures = {key: pool.submit(self._named_layer, layer, key[1]) for key, layer in layers.items()}
                 _wait(list(futures.values()))
             except BaseException:
                 self._is_stopped.set()
@@ -123,19 +124,32 @@ class _Work:
     def _config(self, plan: ImagePlan, diff_ids: Sequence[Digest], *, is_oci: bool) -> Descriptor:
         old = plan.manifest.config
         if tuple(diff_ids) == plan.diff_ids:
-            self._send(old, BufferedReader(ReaderIO(self._source.blob(old)), _BUFFER_SIZE))
+            self._put(old, self._source.blob(old).read_at(0, old.size))
             return old
         document = new_config(plan.config, diff_ids)
         config = Descriptor(config_type(old.media_type, is_oci=is_oci), digest_of(document), len(document))
-        if not self._target.has(config):
-            self._target.put_blob(config, BytesIO(document), lambda size: None)
+        self._put(config, document)
         return config
+
+    def _put(self, descriptor: Descriptor, document: bytes) -> None:
+        if not self._target.has(descriptor):
+            self._target.put_blob(descriptor, BytesIO(document), lambda size: None)
+
+    def _named_layer(self, layer: Descriptor, diff_id: Digest) -> _Result:
+        """As `_layer`; what goes wrong is told with the layer's digest."""
+        try:
+            return self._layer(layer, diff_id)
+        except OSError as error:
+            raise NoRoom(f"layer {layer.digest}: temporary file: {error.strerror or error}; expected room") from None
+        except CrfsError as error:
+            error.args = (f"layer {layer.digest}: {error}",)
+            raise
 
     def _layer(self, layer: Descriptor, diff_id: Digest) -> _Result:
         self._tell(LayerStarted(layer))
         kept = passed(self._source.blob(layer), layer, self._options)
         if kept is not None:
-            was_there = self._send(layer, BufferedReader(ReaderIO(self._source.blob(layer)), _BUFFER_SIZE))
+            was_there = self._send(layer, layer, BufferedReader(ReaderIO(self._source.blob(layer)), _BUFFER_SIZE))
             return self._done(LayerDone(layer, kept, Fate.PASSED, was_there), diff_id)
         with new_layer(
             self._source.blob(layer),
@@ -145,27 +159,21 @@ class _Work:
             on_read=lambda size: self._tell(LayerRead(layer, size)),
             on_written=lambda size: self._tell(LayerWritten(layer, size)),
         ) as new:
-            was_there = self._target.has(new.descriptor)
-            if not was_there:
-                self._upload(layer, new.descriptor, new.content)
+            was_there = self._send(layer, new.descriptor, new.content)
         return self._done(LayerDone(layer, new.descriptor, Fate.CONVERTED, was_there), new.diff_id)
 
     def _done(self, done: LayerDone, diff_id: Digest) -> _Result:
         self._tell(done)
         return _Result(done, diff_id)
 
-    def _send(self, descriptor: Descriptor, content: BinaryIO) -> bool:
-        """Have a blob of the source at the target; True if it was there."""
-        if self._target.has(descriptor):
-            return True
+    def _send(self, layer: Descriptor, descriptor: Descriptor, content: BinaryIO) -> bool:
+        """Have a blob at the target that comes of `layer`; True if no byte of it had to be sent."""
         repository = self._source.repository
-        if repository is None or not self._target.mount(descriptor, repository):
-            self._upload(descriptor, descriptor, content)
-        return False
-
-    def _upload(self, layer: Descriptor, descriptor: Descriptor, content: BinaryIO) -> None:
+        if self._target.has(descriptor) or (repository is not None and self._target.mount(descriptor, repository)):
+            return True
         total = descriptor.size
         self._target.put_blob(descriptor, content, lambda size: self._tell(LayerSent(layer, size, total)))
+        return False
 
     def _tell(self, event: Event) -> None:
         if self._is_stopped.is_set():

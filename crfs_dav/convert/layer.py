@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from crfs_dav.convert.documents import layer_type
 from crfs_dav.convert.options import Options
-from crfs_dav.errors import Corrupt, CrfsError, NoRoom
+from crfs_dav.errors import Corrupt
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
 from crfs_dav.formats.gzipmember import MemberDecoder, cut
 from crfs_dav.formats.output import UNCOMPRESSED_SIZE_ANNOTATION, Written
@@ -52,28 +52,23 @@ def new_layer(
 ) -> Iterator[NewLayer]:
     """The layer written anew, as long as the context lasts.
 
-    Raises Corrupt, which names the layer, for what is no tar and for another digest or DiffID than promised; NoRoom
-    where the temporary folder is full; what `blob` raises.
+    Raises Corrupt for what is no tar and for another digest or DiffID than promised, OSError where the temporary
+    folder does not do, and what `blob` raises.
     """
     with tempfile.TemporaryFile(dir=temporary_folder(options), prefix="crfs-dav-") as file:
-        written = _written(_Checked(blob, layer, diff_id, on_read), file, layer, options, on_written)
+        written = write_checked(CheckedTar(blob, layer.digest, diff_id, on_read), file, options, on_written)
         file.seek(0)
         yield NewLayer(_described(layer, written, options), written.diff_id, file)
 
 
-def _written(content: _Checked, file: BinaryIO, layer: Descriptor, options: Options, on_written: OnSize) -> Written:
-    try:
-        stream = PieceStream(content.pieces())
-        out = cast(BinaryIO, _Counted(file, on_written))  # written to, and read from: no more is asked of them
-        tar = cast(BinaryIO, stream)
-        written = write_layer(tar, out, options.write, threads=options.threads, folder=options.folder)
-        stream.drain()
-        file.flush()
-    except OSError as error:
-        raise NoRoom(f"layer {layer.digest}: temporary file: {error.strerror}; expected room for it") from None
-    except CrfsError as error:
-        error.args = (f"layer {layer.digest}: {error}",)
-        raise
+def write_checked(content: CheckedTar, file: BinaryIO, options: Options, on_written: OnSize) -> Written:
+    """What was written to `file`, of a tar read to its end; raises Corrupt, and OSError of the file."""
+    stream = PieceStream(content.pieces())
+    tar = cast(BinaryIO, stream)  # read from, and written to: no more is asked of them
+    out = cast(BinaryIO, _Counted(file, on_written))
+    written = write_layer(tar, out, options.write, threads=options.threads, folder=options.folder)
+    stream.drain()
+    file.flush()
     return written
 
 
@@ -84,22 +79,18 @@ def _described(layer: Descriptor, written: Written, options: Options) -> Descrip
     return Descriptor(media_type, written.digest, written.size, {**kept, **written.annotations})
 
 
-class _Checked:
-    """A blob's content, decompressed; the digests of both are checked once it has been given out."""
+class CheckedTar:
+    """The tar that a blob holds, packed or not; once all was given out, the digests that are known are checked."""
 
-    def __init__(self, blob: ReaderAt, layer: Descriptor, diff_id: Digest, on_read: OnSize) -> None:
+    def __init__(self, blob: ReaderAt, digest: Digest | None, diff_id: Digest | None, on_read: OnSize) -> None:
         self._blob = blob
-        self._layer = layer
+        self._digest = digest
         self._diff_id = diff_id
         self._on_read = on_read
 
     def pieces(self) -> Iterator[bytes]:
         """The content; raises Corrupt."""
-        found = hashlib.new(self._diff_id.algorithm)
-        for piece in self._decompressed():
-            found.update(piece)
-            yield piece
-        _check("content", found.hexdigest(), self._diff_id, "by the config's diff_ids")
+        return _checked(self._decompressed(), self._diff_id, "content", "by the config's diff_ids")
 
     def _decompressed(self) -> Iterator[bytes]:
         head = self._blob.read_at(0, len(ZSTD_MAGIC))
@@ -110,14 +101,26 @@ class _Checked:
         return self._compressed()
 
     def _compressed(self) -> Iterator[bytes]:
-        digest = self._layer.digest
-        found = hashlib.new(digest.algorithm)
+        return _checked(self._read(), self._digest, "blob", "as the manifest says")
+
+    def _read(self) -> Iterator[bytes]:
         for offset in range(0, self._blob.size, _READ_SIZE):
             data = self._blob.read_at(offset, _READ_SIZE)
-            found.update(data)
             yield data
-            self._on_read(min(offset + _READ_SIZE, self._blob.size))
-        _check("blob", found.hexdigest(), digest, "as the manifest says")
+            self._on_read(offset + len(data))
+
+
+def _checked(pieces: Iterator[bytes], digest: Digest | None, what: str, said: str) -> Iterator[bytes]:
+    """`pieces`; raises Corrupt after the last where they have not `digest`."""
+    if digest is None:
+        yield from pieces
+        return
+    found = hashlib.new(digest.algorithm)
+    for piece in pieces:
+        found.update(piece)
+        yield piece
+    if found.hexdigest() != digest.hex:
+        raise Corrupt(f"{what}: {digest.algorithm}:{found.hexdigest()}; expected {digest}, {said}")
 
 
 def _decoded(decoder: MemberDecoder | FrameDecoder, compressed: Iterator[bytes]) -> Iterator[bytes]:
@@ -125,11 +128,6 @@ def _decoded(decoder: MemberDecoder | FrameDecoder, compressed: Iterator[bytes])
         for part in cut(data):
             yield from decoder.feed(part)
     decoder.finish()
-
-
-def _check(what: str, found: str, expected: Digest, said: str) -> None:
-    if found != expected.hex:
-        raise Corrupt(f"{what}: {expected.algorithm}:{found}; expected {expected}, {said}")
 
 
 class _Counted:

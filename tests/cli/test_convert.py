@@ -245,7 +245,7 @@ def test_a_registry_that_refuses_leaves_nothing_tagged(
 
     registry.faults = Faults()
     assert (result.returncode, result.stdout) == (1, "")
-    assert re.fullmatch(r"crfs-dav convert: layer sha256:\w{64}: .+\n", result.stderr)
+    assert re.fullmatch(r"crfs-dav convert: (layer|config) sha256:\w{64}: .+\n", result.stderr)
     assert text in result.stderr
     assert not is_tagged(registry, "new", "esgz")
     assert registry.open_uploads == 0

@@ -9,7 +9,7 @@ from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.names import parse_registry, parse_repository
 from crfs_dav.registry.credentials.secret import Found, Login
 from crfs_dav.registry.logincheck import LoginCheck, check_login
-from crfs_dav.registry.settings import Listing, RegistrySettings
+from crfs_dav.registry.settings import ListingSettings, RegistrySettings
 
 LOGIN = Found(Login("user", "secret"), "a test")
 LOCKED = {"schemes": ("Basic",)}
@@ -60,7 +60,7 @@ def test_repository_that_is_not_there_is_refused_with_its_name(registry: DemoReg
 
 
 def test_configured_listing_is_the_one_that_is_told(registry: DemoRegistry) -> None:
-    checked = _check(registry, None, listings={parse_registry(registry.host): Listing("none")})
+    checked = _check(registry, None, listings={parse_registry(registry.host): ListingSettings("none")})
 
     assert checked.names is not None
     assert checked.names.kind == "none"
