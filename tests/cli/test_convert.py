@@ -229,7 +229,7 @@ FAULTS = [
     (Faults(denied=ALWAYS, method="POST"), "403 DENIED"),
     (Faults(unauthorized=ALWAYS, method="POST"), "401 UNAUTHORIZED"),
     (Faults(broken=ALWAYS, broken_status=413, method="PATCH"), "413"),
-    (Faults(throttled=ALWAYS, retry_after="3600", method="PATCH"), "throttled for 3600 s"),
+    (Faults(throttled=ALWAYS, retry_after="3600", method="PATCH"), "429 TOOMANYREQUESTS"),
     (Faults(refused_digest=ALWAYS, method="PUT"), "DIGEST_INVALID"),
     (Faults(flipped_bit=ALWAYS, path_contains="blobs/sha256"), "expected"),
 ]
