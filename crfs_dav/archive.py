@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from crfs_dav.names import Digest
 from crfs_dav.readers import ReaderAt
@@ -57,6 +57,16 @@ class Outline(NamedTuple):
     name: str
     kind: Kind
     link_name: str
+
+
+@runtime_checkable
+class ReadThrough(Protocol):
+    """An archive that was read through once, from its start to its end."""
+
+    @property
+    def diff_id(self) -> Digest | None:
+        """Digest of the uncompressed tar (OCI image-spec `config.md`, "Layer DiffID"), where it was worked out."""
+        ...
 
 
 class Archive(Protocol):

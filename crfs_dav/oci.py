@@ -269,12 +269,18 @@ class ImageConfig:
 
     created: datetime | None
     platform: Platform | None
+    diff_ids: Sequence[str] = ()  # of the layers' uncompressed tars, base first; as spelled
 
 
 def parse_config(document: bytes) -> ImageConfig:
     """The config in `document`; what it does not say, or says wrong, is None; raises Corrupt if it is no object."""
     body = _json_object(document)
-    return ImageConfig(_time(body.get("created")), _platform(body))
+    return ImageConfig(_time(body.get("created")), _platform(body), _diff_ids(body.get("rootfs")))
+
+
+def _diff_ids(value: Any) -> Sequence[str]:
+    found = value.get("diff_ids") if isinstance(value, dict) else None
+    return tuple(map(str, found)) if isinstance(found, list) else ()
 
 
 def _time(value: Any) -> datetime | None:

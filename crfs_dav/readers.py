@@ -48,6 +48,15 @@ class Remembering(Protocol):
 
 
 @runtime_checkable
+class Farsighted(Protocol):
+    """A `ReaderAt` that asks its source for less and more at once, where it knows what will be read."""
+
+    def expecting(self, end: int) -> ReaderAt:
+        """The same bytes, for one who reads on up to `end`; for one thread."""
+        ...
+
+
+@runtime_checkable
 class Streamable(Protocol):
     """A reader whose source can be asked once for everything."""
 
@@ -118,6 +127,11 @@ class Section:
         size = min(size, self._size - offset)
         return self._reader.read_at(self._offset + offset, size) if size > 0 else b""
 
+    def expecting(self, end: int) -> ReaderAt:
+        """The same section, for one who reads on up to `end`."""
+        reader = expecting(self._reader, self._offset + min(end, self._size))
+        return self if reader is self._reader else Section(reader, self._offset, self._size)
+
     def forget(self, offset: int, size: int) -> None:
         """Pass the word on to the reader below."""
         forget(self._reader, self._offset + offset, size)
@@ -158,6 +172,11 @@ class ReaderIO(io.RawIOBase):
         view[: len(data)] = data
         self._offset += len(data)
         return len(data)
+
+
+def expecting(reader: ReaderAt, end: int) -> ReaderAt:
+    """`reader` for one who reads on up to `end`: for one thread, where that makes a difference."""
+    return reader.expecting(end) if isinstance(reader, Farsighted) else reader
 
 
 def stream(reader: ReaderAt) -> Generator[bytes, None, None]:

@@ -14,7 +14,7 @@ from crfs_dav.dav.ranges import Span, parse_range
 from crfs_dav.dav.request import Request
 from crfs_dav.dav.response import Header, Response, started
 from crfs_dav.errors import Corrupt
-from crfs_dav.readers import ReaderAt
+from crfs_dav.readers import ReaderAt, expecting
 from crfs_dav.tree.node import File
 
 _PIECE = 256 << 10
@@ -98,7 +98,7 @@ def _type_headers(content_type: str) -> list[Header]:
 
 
 def _pieces(reader: ReaderAt, span: Span) -> Iterator[bytes]:
-    offset = span.start
+    reader, offset = expecting(reader, span.end), span.start
     while offset < span.end:
         size = min(_PIECE, span.end - offset)
         piece = reader.read_at(offset, size)

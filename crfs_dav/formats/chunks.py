@@ -27,6 +27,7 @@ from crfs_dav.readers import ByteStore, ReaderAt, forget
 logger = logging.getLogger(__name__)
 
 READ_LIMIT = 8 * MIB  # compressed bytes of one planned read
+_AHEAD_LIMIT = 4 * MIB  # compressed bytes of one that brings what is expected to be read next, and is held till then
 _SLACK = 64 << 10  # compressed bytes beyond a chunk's own size; gzip header, stored blocks
 _TRAILING_LIMIT = 64 * MIB  # bytes inflated after a chunk without a digest, to reach its member's CRC
 _MEMBER_PREFIX = 16 * MIB  # bytes of a shared member that are inflated and kept, where no chunk needs more
@@ -127,6 +128,7 @@ def _covering(chunks: Sequence[Chunk], offset: int, size: int) -> Iterator[Chunk
 
 
 def _continues(run: Run, chunk: Chunk) -> bool:
+    # Spans of gzip (`zran`) share the byte that they meet in.
     adjacent = run.end - 1 <= chunk.start <= run.end or chunk.start == run.chunks[-1].start
     return adjacent and chunk.likely_end - run.start <= READ_LIMIT
 
@@ -146,9 +148,13 @@ class ChunkLoader:
         data = self._store.get(self._key(chunk))
         return data if data is not None and len(data) == chunk.size else None
 
-    def load(self, run: Run) -> Iterator[bytes]:
-        """Content of each chunk of `run`, with one read of the blob for all that are not kept. Raises Corrupt."""
-        fetched = _Fetched(self._blob, run.start, run.end)
+    def fetching(self, start: int, end: int) -> Fetched:
+        """Blob bytes `[start, end)`, read when first asked for."""
+        return Fetched(self._blob, start, end)
+
+    def load(self, run: Run, fetched: Fetched | None = None) -> Iterator[bytes]:
+        """Content of each chunk of `run`, with one read of the blob, or `fetched`, for all not kept. Raises Corrupt."""
+        fetched = fetched or self.fetching(run.start, run.end)
         for chunk in run.chunks:
             yield self._flights.run(self._key(chunk), partial(self._load_chunk, chunk, fetched))
 
@@ -157,14 +163,14 @@ class ChunkLoader:
         identity = chunk.digests[0].hex if chunk.digests else "crc"
         return f"{self._layer}/{chunk.start}.{chunk.inner_offset}.{chunk.size}.{identity}"
 
-    def _load_chunk(self, chunk: Chunk, fetched: _Fetched) -> bytes:
+    def _load_chunk(self, chunk: Chunk, fetched: Fetched) -> bytes:
         data = self.kept(chunk)
         if data is None:
             data = self._decoded(chunk, fetched)
             self._store.put(self._key(chunk), data)
         return data
 
-    def _decoded(self, chunk: Chunk, fetched: _Fetched) -> bytes:
+    def _decoded(self, chunk: Chunk, fetched: Fetched) -> bytes:
         try:
             return self._extract(chunk, fetched)
         except Corrupt as error:
@@ -173,7 +179,7 @@ class ChunkLoader:
                 raise self._located(chunk, error) from None
             logger.warning("layer %s, member at %d: %s; reading it again", self._layer, chunk.start, error)
         try:
-            return self._extract(chunk, _Fetched(self._blob, chunk.start, chunk.likely_end))
+            return self._extract(chunk, Fetched(self._blob, chunk.start, chunk.likely_end))
         except Corrupt as error:
             self._store.discard(self._member_key(chunk))
             raise self._located(chunk, error) from None
@@ -181,7 +187,7 @@ class ChunkLoader:
     def _located(self, chunk: Chunk, error: Corrupt) -> Corrupt:
         return Corrupt(f"layer {self._layer}, member at {chunk.start}: {error}")
 
-    def _extract(self, chunk: Chunk, fetched: _Fetched) -> bytes:
+    def _extract(self, chunk: Chunk, fetched: Fetched) -> bytes:
         if chunk.is_shared:
             return extract(iter([self._member(chunk, fetched)]), chunk)
         return self._codec.content(chunk, fetched.compressed(chunk))
@@ -189,12 +195,12 @@ class ChunkLoader:
     def _member_key(self, chunk: Chunk) -> str:
         return f"{self._layer}/{chunk.start}.member"
 
-    def _member(self, chunk: Chunk, fetched: _Fetched) -> bytes:
+    def _member(self, chunk: Chunk, fetched: Fetched) -> bytes:
         """The first bytes of a shared member, at least up to the end of `chunk`; not verified yet."""
         key = self._member_key(chunk)
         return self._flights.run(f"{key}.{chunk.inner_offset}", lambda: self._load_member(key, chunk, fetched))
 
-    def _load_member(self, key: str, chunk: Chunk, fetched: _Fetched) -> bytes:
+    def _load_member(self, key: str, chunk: Chunk, fetched: Fetched) -> bytes:
         data = self._store.get(key)
         if data is None or len(data) < chunk.inner_offset + chunk.size:
             data = prefix(self._codec.decode(fetched.compressed(chunk)), chunk.inflated_size)
@@ -202,22 +208,22 @@ class ChunkLoader:
         return data
 
 
-class _Fetched:
+class Fetched:
     """Bytes of the blob from `start` on, read when first asked for; for one thread."""
 
     def __init__(self, blob: ReaderAt, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
         self._blob = blob
-        self._start = start
-        self._end = end
         self._data: bytes | None = None
 
     def compressed(self, chunk: Chunk) -> Iterator[memoryview]:
         """Blob bytes `[chunk.start, chunk.last_end)` in small pieces; beyond the planned read only if asked for."""
         if self._data is None:
-            self._data = self._blob.read_at(self._start, self._end - self._start)
-        view = memoryview(self._data)[chunk.start - self._start :]
+            self._data = self._blob.read_at(self.start, self.end - self.start)
+        view = memoryview(self._data)[chunk.start - self.start :]
         yield from cut(view[: chunk.end - chunk.start])
-        offset = self._end
+        offset = self.end
         while offset < chunk.last_end:
             data = self._blob.read_at(offset, min(MIB, chunk.last_end - offset))
             yield from cut(data)
@@ -262,6 +268,14 @@ class ChunkedFile:
         self._size = size
         self._chunks = chunks
         self._loader = loader
+        self._expected_end = 0  # of what will be read, in the file
+        self._fetched: Fetched | None = None  # of what was expected
+
+    def expecting(self, end: int) -> ChunkedFile:
+        """The same file, for one who reads on up to `end`: up to 4 MiB of the blob come with one read."""
+        file = ChunkedFile(self._name, self._size, self._chunks, self._loader)
+        file._expected_end = min(end, self._size)
+        return file
 
     @property
     def size(self) -> int:
@@ -302,9 +316,25 @@ class ChunkedFile:
             if data is None:
                 missing.append(chunk)
         for run in plan(missing, offset, size):
-            for chunk, data in zip(run.chunks, self._loader.load(run), strict=True):
+            for chunk, data in zip(run.chunks, self._loader.load(run, self._fetching(run)), strict=True):
                 parts[chunk.file_offset] = _within(chunk, data, offset, size)
         return list(parts.values())
+
+    def _fetching(self, run: Run) -> Fetched:
+        """What `run` is read from: at least its bytes of the blob, and with them what is expected to be read next."""
+        fetched = self._fetched
+        if fetched is not None and fetched.start <= run.start and run.end <= fetched.end:
+            return fetched
+        end = run.chunks[-1].file_offset + run.chunks[-1].size
+        ahead = run
+        for chunk in _covering(self._chunks, end, self._expected_end - end):
+            if not _continues(ahead, chunk) or chunk.likely_end - run.start > _AHEAD_LIMIT:
+                break
+            ahead = Run(run.start, max(ahead.end, chunk.likely_end), (chunk,))
+        if ahead is run:
+            return self._loader.fetching(run.start, run.end)
+        self._fetched = self._loader.fetching(run.start, ahead.end)
+        return self._fetched
 
 
 def _zeros(chunk: Chunk, offset: int, size: int) -> bytes:

@@ -15,6 +15,7 @@ from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, NONSENSE, ChunkRow
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.sparse import Piece, SparseReader
 from crfs_dav.formats.tarstream import TarHeader, TarStream
+from crfs_dav.names import Digest
 from crfs_dav.readers import BytesReader, ReaderAt, Section
 
 logger = logging.getLogger(__name__)
@@ -188,7 +189,8 @@ def _content_size(header: TarHeader) -> int:
 class TarArchive:
     """Entries of a tar, from its columns, and contents, from its bytes. Immutable, for any thread."""
 
-    def __init__(self, columns: Columns, content: ReaderAt) -> None:
+    def __init__(self, columns: Columns, content: ReaderAt, diff_id: Digest | None = None) -> None:
+        self.diff_id = diff_id
         self._columns = columns
         self._content = content
         self._entries = EntryList(columns)

@@ -95,7 +95,7 @@ class _Layer:
     def archive(self, index: GzipIndex) -> Archive:
         loader = ChunkLoader(self.blob, self.digest, self.means.chunks, index.spans)
         content = ChunkedFile("tar", index.spans.content_size, index.spans, loader)
-        return TarArchive(index.columns, content)
+        return TarArchive(index.columns, content, index.diff_id)
 
     def kept(self) -> GzipIndex | None:
         """The index, where there is one, and a sound one."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
+from crfs_dav.archive import ReadThrough
 from crfs_dav.cache.copies import Copies
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
@@ -65,6 +66,7 @@ class Layer:
     tree: Directory | None
     entry_count: int = 0
     flaw: str = ""
+    diff_id: Digest | None = None  # where the layer was read through
 
     @property
     def is_plain(self) -> bool:
@@ -185,6 +187,23 @@ class ImageStore:
             flaw = str(error)
         return self._flawed_layers.get(key, lambda: Layer(descriptor, None, flaw=flaw))
 
+    def image_layer(self, repository: Repository, manifest: Manifest, descriptor: Descriptor) -> Layer:
+        """The layer as a part of an image; one whose content is not what the image's config says has a flaw."""
+        layer = self.layer(repository, descriptor)
+        config = self.config(repository, manifest) if layer.diff_id is not None and layer.tree is not None else None
+        if config is None or len(config.diff_ids) != len(manifest.layers):
+            return layer
+        said = {
+            diff_id
+            for part, diff_id in zip(manifest.layers, config.diff_ids, strict=True)
+            if part.digest == descriptor.digest
+        }
+        if said == {str(layer.diff_id)}:
+            return layer
+        expected = ", ".join(sorted(text[:100] for text in said))
+        flaw = f"layer {descriptor.digest}: DiffID {layer.diff_id}; expected {expected} by the image's config"
+        return Layer(descriptor, None, flaw=flaw, diff_id=layer.diff_id)
+
     def probe(self, repository: Repository, descriptor: Descriptor) -> Probe:
         """How the layer can be read, without reading it through; raises what the registry raises."""
         return probe(self.blob(repository, descriptor), descriptor, self._means_of(repository))
@@ -195,7 +214,7 @@ class ImageStore:
 
     def layer_root(self, repository: Repository, manifest: Manifest, descriptor: Descriptor) -> Directory | None:
         """The layer's tree with links followed inside it; None where it has no tree."""
-        tree = self.layer(repository, descriptor).tree
+        tree = self.image_layer(repository, manifest, descriptor).tree
         if tree is None:
             return None
         key = (manifest.config.digest, *_layer_key(descriptor))
@@ -236,7 +255,9 @@ class ImageStore:
         if archive is None:
             _log.info("%s@%s: no layer that can be read file by file", repository, descriptor.digest)
             return Layer(descriptor, None, flaw=_NO_FORMAT)
-        return Layer(descriptor, build_tree(archive, str(descriptor.digest)), len(archive.entries))
+        diff_id = archive.diff_id if isinstance(archive, ReadThrough) else None
+        tree = build_tree(archive, str(descriptor.digest))
+        return Layer(descriptor, tree, len(archive.entries), diff_id=diff_id)
 
     def _means_of(self, repository: Repository) -> Means:
         return replace(self._means, find_toc=partial(self._find_toc, repository))
@@ -245,7 +266,7 @@ class ImageStore:
         def opened(layer: Descriptor) -> Layer:
             if not may_be_archive(layer, manifest):
                 return Layer(layer, None, flaw=_NO_FORMAT)
-            return self.layer(repository, layer)
+            return self.image_layer(repository, manifest, layer)
 
         layers = list(self._openers.map(opened, manifest.layers))
         layers = list(self._within_limit(layers))
@@ -261,7 +282,9 @@ class ImageStore:
             yield Layer(layer.descriptor, None, flaw=_TOO_MANY_ENTRIES) if is_beyond else layer
 
     def _is_settled(self, layer: Layer) -> bool:
-        return layer.flaw == _TOO_MANY_ENTRIES or self.opened_layer(layer.descriptor) is layer
+        if layer.flaw == _TOO_MANY_ENTRIES or layer.diff_id is not None:
+            return True
+        return self.opened_layer(layer.descriptor) is layer
 
     def _followed(self, repository: Repository, manifest: Manifest, tree: Directory, tree_id: str) -> Directory:
         def created() -> datetime | None:

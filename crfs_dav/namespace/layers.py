@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import NotFound
 from crfs_dav.images.platforms import Platforms
-from crfs_dav.images.store import ImageStore
+from crfs_dav.images.store import ImageStore, Layer
 from crfs_dav.names import Repository, digest_of
 from crfs_dav.namespace.documents import README, blob_file, json_file, unreadable_layer_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
@@ -27,7 +27,7 @@ def layers_directory(store: ImageStore, repository: Repository, manifest: Manife
 
     def open_layer(layer: Descriptor) -> Directory:
         root = store.layer_root(repository, manifest, layer)
-        return root or unreadable_layer(store, repository, layer)
+        return root or unreadable_layer(store, repository, store.image_layer(repository, manifest, layer))
 
     files = [layer for layer in manifest.layers if not may_be_archive(layer, manifest)]
     children: dict[str, Node] = dict(artifact_files(store, repository, files))
@@ -97,11 +97,11 @@ def artifact_files(store: ImageStore, repository: Repository, layers: Iterable[D
     return files
 
 
-def unreadable_layer(store: ImageStore, repository: Repository, layer: Descriptor) -> Directory:
+def unreadable_layer(store: ImageStore, repository: Repository, opened: Layer) -> Directory:
     """What stands for a layer that cannot be read file by file: its blob, and the reason."""
+    layer = opened.descriptor
     title = _title(layer)
     blob = blob_file(store, repository, layer, layer.digest.file_name if title in ("", README) else title)
-    opened = store.layer(repository, layer)
     shown = StaticDirectory({README: unreadable_layer_file(opened), blob.entry.name: blob})
     return IncompleteDirectory(shown, f"layer {layer.digest}: {opened.flaw}")
 

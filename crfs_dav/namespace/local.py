@@ -63,7 +63,7 @@ class LocalLayersDirectory:
         repository = Repository(LOCAL, name)
         tree = self._store.layer(repository, descriptor).tree
         if tree is None:
-            return unreadable_layer(self._store, repository, descriptor)
+            return unreadable_layer(self._store, repository, self._store.layer(repository, descriptor))
         return follow_links(tree, tree_id=f"local/{descriptor.digest}", default_mtime=lambda: mtime)
 
 
