@@ -18,7 +18,7 @@ from crfs_dav.config import BadConfig, Config, LimitsConfig
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.limits import Limits
-from crfs_dav.formats.passes import Passes
+from crfs_dav.formats.passes import PATIENCE_SECONDS, Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.images.externaltoc import find_toc
 from crfs_dav.images.local import LocalImages
@@ -64,11 +64,14 @@ class Upstream:
         self.client.close()
 
 
-def open_upstream(config: Config) -> Upstream:
-    """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig."""
+def open_upstream(config: Config, *, patience_seconds: float = PATIENCE_SECONDS) -> Upstream:
+    """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig.
+
+    `patience_seconds` bounds how long anyone waits for a layer that has to be read through.
+    """
     settings = registry_settings(config)
     client = open_client(settings)
-    passes = Passes()
+    passes = Passes(patience_seconds=patience_seconds)
     means = Means(
         MemoryStore(config.cache.chunk_bytes),
         _spools(config),

@@ -45,6 +45,7 @@ def _parser() -> _Parser:
     _add_inspect(commands)
     _add_login_check(commands)
     add_convert(commands)
+    _add_index(commands)
     return parser
 
 
@@ -114,3 +115,19 @@ def _add_login_check(commands: argparse._SubParsersAction[_Parser]) -> None:
     login_check.add_argument("registry", metavar="REGISTRY[/REPOSITORY]", help="like ghcr.io, or ghcr.io/owner/image")
     login_check.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings")
     login_check.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_index(commands: argparse._SubParsersAction[_Parser]) -> None:
+    index = commands.add_parser(
+        "index",
+        help="make the indexes of an image ahead of time",
+        description="Read the layers of an image through that have no table of contents, and keep their indexes in the "
+        "cache folder, so that nobody has to wait for that. Prints a line for each layer. Exit code 1 where the image "
+        "cannot be had, or one of its layers cannot be read file by file.",
+    )
+    index.add_argument("reference", metavar="REFERENCE", help="image, like 127.0.0.1:5000/my/ubuntu:18.04")
+    index.add_argument("--platform", metavar="OS/ARCH[/VARIANT]", help="of an image for several, the one to index")
+    index.add_argument("--json", action="store_true", help="print JSON")
+    index.add_argument("--quiet", action="store_true", help="print errors only")
+    index.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings; see conf/crfs-dav.yaml")
+    index.add_argument("--cache-dir", metavar="DIR", help="folder of the disk cache (default: the user's cache folder)")

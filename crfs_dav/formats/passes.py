@@ -13,7 +13,7 @@ from crfs_dav.errors import CrfsError, NoRoom, Unavailable
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS = 20.0  # WebDAV clients give up after about 30
+PATIENCE_SECONDS = 20.0  # WebDAV clients give up after about 30
 _RETRY_SECONDS = 5.0
 _JOBS = 32  # passes under way, or done and not asked for again
 _WORKERS = 2
@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Passes:
     """The passes of this process, two at a time; `patience_seconds` bounds how long anyone waits. For any thread."""
 
-    def __init__(self, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
         self._lock = threading.Lock()
         self._jobs: dict[str, Future[object]] = {}

@@ -38,14 +38,25 @@ def inspect_image(store: ImageStore, reference: Reference, descriptor: Descripto
 
     Raises NotFound, AccessDenied, Unavailable, Corrupt; what is wrong with one layer is told with it.
     """
+    image, manifest, offers = choose_image(store, reference, descriptor, platform)
+    found = _probe_all(store, reference.repository, manifest)
+    config = store.config(reference.repository, manifest)
+    return Inspection(reference, descriptor, offers, image, manifest, config, found)
+
+
+def choose_image(
+    store: ImageStore, reference: Reference, descriptor: Descriptor, platform: Platform
+) -> tuple[Descriptor, Manifest, Sequence[Offer]]:
+    """The image manifest that `descriptor`, which `reference` names, is or offers for `platform`; and all offers.
+
+    Raises NotFound, AccessDenied, Unavailable, Corrupt.
+    """
     repository = reference.repository
     image, offers = descriptor, tuple[Offer, ...]()
     for _ in range(INDEX_DEPTH + 1):
         manifest = store.manifest(repository, image)
         if isinstance(manifest, Manifest):
-            found = _probe_all(store, repository, manifest)
-            config = store.config(repository, manifest)
-            return Inspection(reference, descriptor, offers, image, manifest, config, found)
+            return image, manifest, offers
         platforms = Platforms(store, repository, manifest)
         offers = offers or platforms.offers
         image = platforms.choose(platform)

@@ -68,8 +68,8 @@ This layer cannot be read file by file, so it is shown as it is stored, as one f
   {layer}
 
 crfs-dav reads layers that hold a table of contents, which says where each file lies (stargz,
-eStargz, zstd:chunked), and tars, packed with gzip or zstd or not at all, if it may keep a spool
-on disk (spool_bytes). Bounds are set under `limits` in its configuration. An image that other
+eStargz, zstd:chunked), and tars, packed with gzip or not at all, or with zstd, if it may keep a
+spool on disk (spool_bytes). Bounds are set under `limits` in its configuration. An image that other
 tools can read can be converted, for example with
 
   ctr-remote image convert --estargz --oci SOURCE DESTINATION
