@@ -9,9 +9,10 @@ from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Candidate, Means, read_candidate
 from crfs_dav.formats.estargz import open_estargz, open_kept_estargz
+from crfs_dav.formats.streamed import open_kept_streamed
 from crfs_dav.formats.targz import open_kept_targz, open_targz, open_unlabelled_targz
 from crfs_dav.formats.tars import open_tar, open_tarzstd
-from crfs_dav.formats.zstdchunked import open_zstdchunked
+from crfs_dav.formats.zstdchunked import open_kept_zstdchunked, open_zstdchunked
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ReaderAt, forget
 
@@ -23,6 +24,16 @@ OpenFormat = Callable[[Candidate], Archive | None]
 The archive; None where the blob is not of this format. Raises Corrupt where it is, but broken.
 """
 
+OpenEarly = Callable[[ReaderAt, Descriptor, Means], Archive | None]
+"""One format: knows the blob from before, or by its first bytes; None where it does not. Raises as `OpenFormat`."""
+
+EARLY: tuple[OpenEarly, ...] = (
+    open_kept_estargz,
+    open_kept_zstdchunked,
+    open_kept_targz,
+    open_kept_streamed,
+    open_unlabelled_targz,
+)
 WITH_TOC: tuple[OpenFormat, ...] = (open_zstdchunked, open_estargz)
 TARS: tuple[OpenFormat, ...] = (open_tarzstd, open_targz, open_tar)
 
@@ -33,7 +44,7 @@ def open_archive(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archiv
     Raises Unavailable where the blob has to be read through once, and that is not done yet. What has a broken TOC is
     read as the tar that it also is: the blob's own digest vouches for that.
     """
-    for open_early in (open_kept_estargz, open_kept_targz, open_unlabelled_targz):
+    for open_early in EARLY:
         early = open_early(blob, descriptor, means)
         if early is not None:
             return early

@@ -8,38 +8,30 @@ frame at a time, once it is known where they lie.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit, Unavailable
-from crfs_dav.formats.candidate import Candidate
+from crfs_dav.formats.candidate import Candidate, Means
 from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
-from crfs_dav.formats.columns import Columns
-from crfs_dav.formats.gzipmember import cut
-from crfs_dav.formats.limits import MIB
+from crfs_dav.formats.gzipmember import MemberDecoder, cut
+from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.passes import Passes
+from crfs_dav.formats.scanfile import Packing, Scan, dump_scan, load_scan, parse_packing
 from crfs_dav.formats.spool import Spool, Spools
 from crfs_dav.formats.tarentries import PieceStream, TarArchive, scan_tar
 from crfs_dav.formats.zstdchunked import ZSTD
-from crfs_dav.formats.zstdframe import Frame
+from crfs_dav.formats.zstdframe import Frame, FrameDecoder
 from crfs_dav.names import Digest
-from crfs_dav.readers import ReaderAt
+from crfs_dav.oci import Descriptor, toc_annotations
+from crfs_dav.readers import ReaderAt, stream
 
-_READ_SIZE = 4 * MIB
 _FRAME_LIMIT = 16 * MIB  # bytes of content; larger frames are too dear to read for one file
 _FRAMES_LIMIT = 1_000_000
 _RETRY_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What one pass over a blob found; `frames` is None where they are too large to be read one by one."""
-
-    columns: Columns
-    content_size: int
-    frames: list[Chunk] | None
+_WHAT = "streamed-1"
 
 
 class Decoder(Protocol):
@@ -63,18 +55,23 @@ class _Stream:
     candidate: Candidate
     spools: Spools
     passes: Passes
-    decoder: Callable[[], Decoder]
+    packing: Packing
 
     @property
     def key(self) -> str:
         return str(self.candidate.descriptor.digest)
+
+    def kept(self) -> Scan | None:
+        """What a pass found before, in this process or another."""
+        file = self.candidate.means.columns.load(self.candidate.descriptor.digest, _WHAT)
+        return None if file is None else load_scan(file)
 
     def scanned(self) -> Scan:
         """What the pass finds; made once for all who ask at the same time."""
         return self.passes.run(f"{self.key}/spool", self._scan)
 
     def _scan(self) -> Scan:
-        passage = _Passage(self.candidate, self.spools.create(), self.decoder())
+        passage = _Passage(self.candidate, self.spools.create(), DECODERS[self.packing](self.candidate.limits))
         stream = PieceStream(passage.pieces())
         try:
             columns = scan_tar(stream, self.candidate.limits)
@@ -84,20 +81,33 @@ class _Stream:
         frames = passage.frames()
         if frames is None:
             self.spools.keep(self.key, passage.spooled())
-        return Scan(columns, stream.offset, frames)
+        scan = Scan(columns, stream.offset, frames)
+        file = dump_scan(scan, self.packing)
+        self.candidate.means.columns.save(self.candidate.descriptor.digest, _WHAT, file)
+        return scan
 
 
-def open_streamed(candidate: Candidate, decoder: Callable[[], Decoder]) -> Archive | None:
-    """The archive whose tar `decoder` makes of the blob; None where it may not be read through. Raises Corrupt.
+def open_streamed(candidate: Candidate, packing: Packing) -> Archive | None:
+    """The archive whose tar is packed in the blob; None where it may not be read through. Raises Corrupt.
 
     Raises Unavailable while the pass over the blob goes on.
     """
     means = candidate.means
     if means.spools is None or means.passes is None:
         return None
-    stream = _Stream(candidate, means.spools, means.passes, decoder)
-    scan = stream.scanned()
+    stream = _Stream(candidate, means.spools, means.passes, packing)
+    scan = stream.kept() or stream.scanned()
     return TarArchive(scan.columns, _Content(stream, scan))
+
+
+def open_kept_streamed(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:
+    """The archive in the blob, without a read of it, where `means.columns` has what a pass found; else None.
+
+    Its content, where it cannot be read frame by frame, is unpacked once more when somebody reads a file.
+    """
+    file = None if toc_annotations(descriptor) else means.columns.load(descriptor.digest, _WHAT)
+    packing = None if file is None else parse_packing(file)
+    return None if packing is None else open_streamed(Candidate(blob, descriptor, b"", means), packing)
 
 
 class _Passage:
@@ -146,8 +156,7 @@ class _Passage:
     def _compressed(self) -> Iterator[memoryview]:
         blob, digest = self._candidate.blob, self._candidate.descriptor.digest
         found = hashlib.new(digest.algorithm)
-        for offset in range(0, blob.size, _READ_SIZE):
-            data = blob.read_at(offset, _READ_SIZE)
+        for data in stream(blob):
             found.update(data)
             yield from cut(data)
         if found.hexdigest() != digest.hex:
@@ -200,7 +209,21 @@ class _Content:
             raise Unavailable(f"layer {key}: no room for its spool; expected some", retry_after_seconds=_RETRY_SECONDS)
         return self._chunked(spool, spool.chunks)
 
-    def _chunked(self, frames: ReaderAt, chunks: list[Chunk]) -> ChunkedFile:
+    def _chunked(self, frames: ReaderAt, chunks: Sequence[Chunk]) -> ChunkedFile:
         candidate = self._stream.candidate
         loader = ChunkLoader(frames, candidate.descriptor.digest, candidate.means.chunks, ZSTD)
         return ChunkedFile("tar", self._scan.content_size, chunks, loader)
+
+
+class _GzipDecoder(MemberDecoder):
+    """Gzip for the spool: it comes here where there is nothing in it to begin at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = Frame(0, 0)
+
+
+DECODERS: Mapping[Packing, Callable[[Limits], Decoder]] = {
+    "zstd": lambda limits: FrameDecoder(window_log=limits.zstd_window_log),
+    "gzip": lambda limits: _GzipDecoder(),
+}

@@ -17,12 +17,11 @@ from crfs_dav.formats.candidate import TAIL_SIZE, Candidate, Means, read_candida
 from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipindex import GzipIndex
-from crfs_dav.formats.gzipmember import GZIP_WBITS, MAGIC, PIECE, MemberDecoder, cut, engine, inflate_piece
+from crfs_dav.formats.gzipmember import GZIP_WBITS, MAGIC, PIECE, cut, engine, inflate_piece
 from crfs_dav.formats.indexing import IndexJob, Pieces, run_elsewhere, run_here
 from crfs_dav.formats.streamed import open_streamed
 from crfs_dav.formats.tarentries import TarArchive
 from crfs_dav.formats.zran import NoCheckpoints
-from crfs_dav.formats.zstdframe import Frame
 from crfs_dav.names import Digest
 from crfs_dav.oci import Descriptor, toc_annotations
 from crfs_dav.readers import ReaderAt, stream
@@ -135,7 +134,7 @@ def _open(layer: _Layer, open_pieces: OpenPieces) -> Archive | None:
             index = passes.run(f"{layer.digest}/{_WHAT}", lambda: layer.indexed(open_pieces))
         except NoCheckpoints as error:
             logger.info("layer %s: %s; reading it through a spool", layer.digest, error)
-            return open_streamed(read_candidate(layer.blob, layer.descriptor, layer.means), _Decoder)
+            return open_streamed(read_candidate(layer.blob, layer.descriptor, layer.means), "gzip")
         except Corrupt as error:
             raise type(error)(f"layer {layer.digest}: {error}") from None
     return None if index is None else layer.archive(index)
@@ -177,11 +176,3 @@ def _is_one_member(first: bytes) -> bool:
             if size > _SNIFF_LIMIT:
                 return True
     return not decoder.eof
-
-
-class _Decoder(MemberDecoder):
-    """Content for the spool; where members end is of no use there."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last = Frame(0, 0)

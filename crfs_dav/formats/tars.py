@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from crfs_dav.archive import Archive
 from crfs_dav.formats.candidate import Candidate
 from crfs_dav.formats.streamed import open_streamed
 from crfs_dav.formats.tarranges import open_tar_ranges
 from crfs_dav.formats.zstdframe import MAGIC as ZSTD_MAGIC
-from crfs_dav.formats.zstdframe import FrameDecoder, is_skippable
+from crfs_dav.formats.zstdframe import is_skippable
 
 _USTAR = slice(257, 262)  # of a tar header (POSIX.1-1988, and GNU's before it)
 
@@ -17,8 +15,7 @@ _USTAR = slice(257, 262)  # of a tar header (POSIX.1-1988, and GNU's before it)
 def open_tarzstd(candidate: Candidate) -> Archive | None:
     """The archive in the blob; None for what is not zstd. Raises Corrupt for zstd that holds no tar, Unavailable."""
     is_zstd = candidate.head.startswith(ZSTD_MAGIC) or is_skippable(candidate.head)
-    decoder = partial(FrameDecoder, window_log=candidate.limits.zstd_window_log)
-    return open_streamed(candidate, decoder) if is_zstd else None
+    return open_streamed(candidate, "zstd") if is_zstd else None
 
 
 def open_tar(candidate: Candidate) -> Archive | None:

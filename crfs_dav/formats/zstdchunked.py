@@ -34,8 +34,10 @@ from functools import partial
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit
-from crfs_dav.formats.candidate import Candidate
+from crfs_dav.formats.candidate import Candidate, Means
 from crfs_dav.formats.chunks import ChunkLoader, Codec
+from crfs_dav.formats.columns import Columns
+from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.estargz import HIDDEN
 from crfs_dav.formats.gzipmember import cut
 from crfs_dav.formats.limits import Limits
@@ -43,12 +45,15 @@ from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
 from crfs_dav.formats.tocarchive import TocArchive
 from crfs_dav.formats.zstdframe import MAGIC, SKIPPABLE_MAGIC, decode, decode_checked
-from crfs_dav.oci import TOC_DIGEST_ANNOTATION, ZSTDCHUNKED_ANNOTATIONS, Descriptor
+from crfs_dav.names import digest_of
+from crfs_dav.oci import TOC_DIGEST_ANNOTATION, ZSTDCHUNKED_ANNOTATIONS, Descriptor, toc_annotations
+from crfs_dav.readers import ReaderAt
 
 logger = logging.getLogger(__name__)
 
 ZSTD = Codec(decode, decode_checked)
 _POSITION = re.compile(r"([0-9]{1,19}):([0-9]{1,19}):([0-9]{1,19}):1")
+_CHECKSUM = re.compile("sha256:[0-9a-f]{64}")
 _FRAME_HEADER_SIZE = 8
 _MANIFEST_TYPE = 1
 _MAGICS = {40: (32, b"GnUlInUx"), 56: (32, b"GnUlInUx"), 64: (56, b"GNUlInUx")}
@@ -103,8 +108,29 @@ def open_zstdchunked(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, decode, limits=limits)
-    loader = ChunkLoader(blob, descriptor.digest, candidate.means.chunks, _codec(limits))
-    return TocArchive(toc.columns, loader, limits=limits)
+    what = _what(descriptor)
+    if what is not None:  # the manifest has passed its digest
+        candidate.means.columns.save(descriptor.digest, what, ColumnsFile(toc.columns))
+    return _archive(toc.columns, blob, descriptor, candidate.means)
+
+
+def open_kept_zstdchunked(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:
+    """The archive in the blob, without a read of it, where `means.columns` has what its manifest says; else None."""
+    what = _what(descriptor)
+    kept = None if what is None else means.columns.load(descriptor.digest, what)
+    return None if kept is None else _archive(kept.columns, blob, descriptor, means)
+
+
+def _archive(columns: Columns, blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive:
+    loader = ChunkLoader(blob, descriptor.digest, means.chunks, _codec(means.limits))
+    return TocArchive(columns, loader, limits=means.limits)
+
+
+def _what(descriptor: Descriptor) -> str | None:
+    """What the columns of this layer are kept as; None where nobody promised the manifest's digest."""
+    if _CHECKSUM.fullmatch(_annotation(descriptor.annotations, "manifest-checksum") or "") is None:
+        return None
+    return f"zstdchunked-1.{digest_of(toc_annotations(descriptor).encode()).hex}"
 
 
 def _codec(limits: Limits) -> Codec:

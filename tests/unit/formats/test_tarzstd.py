@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crfs_dav.archive import Archive
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.errors import Corrupt, CrfsError, Unavailable
 from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.columnstore import ColumnStore
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.passes import Passes
@@ -208,3 +210,21 @@ def test_broken_bytes_raise_only_our_errors(tmp_path_factory: pytest.TempPathFac
         return
     assert archive is not None
     contents(archive)
+
+
+@pytest.mark.parametrize(("blob", "reads"), [(ONE_FRAME, 1), (FRAMES, 1)], ids=["one", "many"])
+def test_after_a_restart_the_entries_are_there_without_a_read(blob: bytes, reads: int, tmp_path: Path) -> None:
+    def means() -> Means:
+        columns = ColumnStore(MappedFiles(tmp_path / "indexes", 8 * MIB))
+        return Means(DictStore(), Spools(tmp_path / "spool", 64 * MIB), columns=columns, passes=Passes())
+
+    descriptor = Descriptor("", digest_of(blob), len(blob))
+    assert open_archive(RecordingReader(blob), descriptor, means()) is not None
+    again = RecordingReader(blob)
+    archive = open_archive(again, descriptor, means())
+
+    assert archive is not None
+    assert [entry.name for entry in archive.entries] == ["etc/", "etc/passwd", "noise", "l", "last"]
+    assert again.reads == []
+    assert archive.open(4).read_at(0, 3) == b"end"
+    assert len(again.reads) == reads

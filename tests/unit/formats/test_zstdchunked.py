@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.errors import Corrupt, CrfsError
 from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.columnstore import ColumnStore
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.tocarchive import TocArchive
@@ -213,3 +216,30 @@ def _check_truth(blob: bytes, annotations: Mapping[str, Any]) -> None:
         assert content(archive, 1) == b"g" * 99
     except CrfsError:
         pass
+
+
+@pytest.mark.parametrize("dialect", ["stargz-snapshotter", "containers"])
+def test_a_manifest_with_a_checksum_is_read_once_for_all_restarts(dialect: Dialect, tmp_path: Path) -> None:
+    blob, annotations = ZstdCrafter(dialect).dir("etc/").file("etc/passwd", b"root").build()
+    descriptor = Descriptor("", digest_of(blob), len(blob), annotations)
+    columns = ColumnStore(MappedFiles(tmp_path, 1 << 20))
+    assert open_archive(RecordingReader(blob), descriptor, Means(DictStore(), columns=columns)) is not None
+    again = RecordingReader(blob)
+    archive = open_archive(again, descriptor, Means(DictStore(), columns=columns))
+
+    assert archive is not None
+    assert again.reads == []
+    assert archive.open(1).read_at(0, 10) == b"root"
+
+
+def test_a_manifest_that_other_annotations_speak_of_is_read_again(tmp_path: Path) -> None:
+    blob, annotations = ZstdCrafter().file("etc/passwd", b"root").build()
+    columns = ColumnStore(MappedFiles(tmp_path, 1 << 20))
+    for checksum in ("0" * 64, "1" * 64):
+        lying = {**annotations, f"{CONTAINERS}manifest-checksum": f"sha256:{checksum}"}
+        with pytest.raises(Corrupt, match="manifest: sha256"):
+            open_archive(
+                RecordingReader(blob),
+                Descriptor("", digest_of(blob), len(blob), lying),
+                Means(DictStore(), columns=columns),
+            )
