@@ -64,6 +64,13 @@ def member(raw: bytes, content: bytes, chance: random.Random | None = None) -> b
     return header + raw + zlib.crc32(content).to_bytes(4, "little") + (len(content) & 0xFFFF_FFFF).to_bytes(4, "little")
 
 
+def endless_block(size: int) -> bytes:
+    """A raw stream of one fixed block of `size` zeros and no end: code 00110000, first bit first, is byte 0."""
+    first, code = 0b011, 0b00001100
+    unit = bytes([(code << 3 | code >> 5) & 0xFF])
+    return bytes([(code << 3 | first) & 0xFF]) + unit * size
+
+
 def random_gzip(content: bytes, chance: random.Random) -> bytes:
     """One to five members, zeros between and after some."""
     cuts = sorted(chance.randint(0, len(content)) for _ in range(chance.choice((0, 0, 1, 4))))

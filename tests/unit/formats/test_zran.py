@@ -15,7 +15,7 @@ from crfs_dav.errors import Corrupt
 from crfs_dav.formats.deflate import Source, inflate_block
 from crfs_dav.formats.limits import MIB
 from crfs_dav.formats.zran import CheckpointBuilder, NoCheckpoints, inflate_span
-from tests.support.deflaters import RAW, member, random_content, random_gzip
+from tests.support.deflaters import RAW, endless_block, member, random_content, random_gzip
 from tests.support.zblock import block_ends
 
 STREAMS_EACH = 100  # of each compressor
@@ -118,15 +118,7 @@ def test_broken_members_are_corrupt(blob: bytes, message: str) -> None:
 
 def test_one_block_without_end_has_no_checkpoints() -> None:
     with pytest.raises(NoCheckpoints, match="deflate block of more than"):
-        built(member(_endless_block(2 * MIB), b""), span_limit=MIB)
-
-
-def _endless_block(size: int) -> bytes:
-    """A fixed block of `size` bytes that never ends: code 00110000 stands for byte 0, first bit first."""
-    first = 0b011  # last, fixed
-    code = 0b00001100
-    unit = bytes([(code << 3 | code >> 5) & 0xFF]) * size
-    return bytes([(code << 3 | first) & 0xFF]) + unit
+        built(member(endless_block(2 * MIB), b""), span_limit=MIB)
 
 
 def test_countless_empty_blocks_have_no_checkpoints() -> None:
