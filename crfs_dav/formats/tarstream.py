@@ -220,9 +220,9 @@ def parse_pax(payload: bytes) -> dict[str, bytes]:
 def _checked_type(block: bytes) -> bytes:
     stored = _number(block[148:156], "checksum")
     summed = block[:148] + b" " * 8 + block[156:]
-    signed = sum(summed) - 256 * sum(byte > 127 for byte in summed)  # some old writers add signed bytes
-    if stored not in (sum(summed), signed):
-        raise Corrupt(f"tar: header checksum {stored}; expected {sum(summed)}")
+    unsigned = sum(summed)
+    if stored != unsigned and stored != unsigned - 256 * sum(byte > 127 for byte in summed):  # old writers add signed
+        raise Corrupt(f"tar: header checksum {stored}; expected {unsigned}")
     return block[156:157]
 
 
