@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +18,7 @@ from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.names import digest_of
 from tests.support.archives import dir_, file, tar_of, targz_of
+from tests.support.nobody import NOBODY
 from tests.support.site import Site, site
 
 _CHANCE = random.Random(11)
@@ -100,6 +105,30 @@ def test_two_servers_on_one_disk_make_one_index(registry: DemoRegistry, tmp_path
         assert list(pool.map(look, [one, other, one, other])) == [["etc/", "noise", "words"]] * 4
 
     assert len(blob_requests(registry)) == 1
+
+
+def test_a_process_killed_while_it_indexes_leaves_nothing_wrong_behind(registry: DemoRegistry, tmp_path: Path) -> None:
+    registry.faults.path_contains = str(digest_of(BLOB))
+    registry.faults.stalled_body, registry.faults.cut_at = 1, 1 << 20
+    command = [sys.executable, "-m", "crfs_dav", "index", f"{registry.host}/my/app:1", "--cache-dir", str(tmp_path)]
+    with subprocess.Popen(command, env={**os.environ, **NOBODY}) as process:
+        while not any(str(digest_of(BLOB)) in request.path for request in registry.requests):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.kill()
+    registry.clear_requests()
+    with site(registry, tmp_path) as crfs:
+        assert crfs.get(f"{layer(registry)}/words").body == WORDS
+
+    assert len(blob_requests(registry)) == 2
+    assert [file.name for file in (tmp_path / "indexes").glob("sha256-*/*")] == ["targz-1"]
+
+
+def test_an_index_too_large_to_be_kept_is_used_all_the_same(registry: DemoRegistry, tmp_path: Path) -> None:
+    with site(registry, {"directory": str(tmp_path), "index_bytes": 500}) as crfs:
+        assert crfs.get(f"{layer(registry)}/words").body == WORDS
+
+    assert [file for file in (tmp_path / "indexes").rglob("*") if file.is_file() and file.stat().st_size] == []
 
 
 def test_a_stream_that_breaks_off_is_continued(registry: DemoRegistry) -> None:

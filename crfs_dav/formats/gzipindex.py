@@ -88,9 +88,10 @@ class SpanTable(Sequence[Chunk]):
     def _check(self) -> None:
         count = len(self)
         sizes = (len(self._starts) - 1, len(self._contents) - 1, len(self._window_ends))
-        last_window = self._window_ends[-1] if count else 0
-        fit = {*sizes, len(self._digests) // _DIGEST_SIZE} == {count} and last_window == len(self._windows)
-        if not fit or not _grow(self._starts) or not _grow(self._contents) or max(self._bits, default=0) > 7:
+        if {*sizes, len(self._digests) // _DIGEST_SIZE} != {count} or count == 0:
+            raise Corrupt(f"spans: {count} in parts of other sizes; expected equal ones")
+        are_ordered = all(map(_grow, (self._starts, self._contents, self._window_ends)))
+        if not are_ordered or self._window_ends[-1] != len(self._windows) or max(self._bits) > 7:
             raise Corrupt(f"spans: {count} that do not fit together; expected them in order")
 
 

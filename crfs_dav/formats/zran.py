@@ -212,7 +212,7 @@ def inflate_span(span: memoryview, bit: int, window: bytes | memoryview) -> Iter
     Goes on through all members that lie in the span; the caller stops where it has enough.
     """
     try:
-        past = engine.decompress(window) if window else b""
+        past = engine.decompressobj().decompress(window, WINDOW_SIZE) if window else b""
     except engine.error as error:
         raise Corrupt(f"window: {error}; expected a compressed one") from None
     decoder, head = resume(past, bit, span[0])

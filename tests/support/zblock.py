@@ -1,8 +1,12 @@
-"""Where deflate blocks begin, as zlib itself says: `inflate` with Z_BLOCK (zlib.h), through ctypes on libz."""
+"""Where deflate blocks end: as zlib says, by `inflate` with Z_BLOCK (zlib.h) through ctypes on libz; and as we say."""
 
 from __future__ import annotations
 
 import ctypes
+import random
+from collections.abc import Iterator
+
+from crfs_dav.formats.deflate import Source, inflate_block
 
 _Z_BLOCK, _Z_OK, _Z_STREAM_END = 5, 0, 1
 
@@ -44,3 +48,28 @@ def block_ends(raw: bytes, size: int) -> list[tuple[int, int, int]]:
     libz.inflateEnd(ctypes.byref(stream))
     assert status == _Z_STREAM_END
     return ends
+
+
+def fed(data: bytes, chance: random.Random) -> Iterator[bytes]:
+    """`data` in pieces of random sizes."""
+    offset = 0
+    while offset < len(data):
+        size = chance.choice((1, 2, 100, 4096, 70_000))
+        yield data[offset : offset + size]
+        offset += size
+
+
+def ends_found(raw: bytes, chance: random.Random) -> tuple[list[tuple[int, int, int]], bytes]:
+    """Byte, bit and content offset of each block's end as `inflate_block` has it; and the content."""
+    source = Source(fed(raw, chance))
+    ends, content, bit, is_last = [], b"", 0, False
+    while not is_last:
+        block = inflate_block(source, content[-32768:], bit)
+        while True:
+            try:
+                content += next(block)
+            except StopIteration as end:
+                bit, is_last = end.value
+                break
+        ends.append((source.offset, bit, len(content)))
+    return ends, content

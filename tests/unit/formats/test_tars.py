@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,16 @@ from hypothesis import strategies as st
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, CrfsError
 from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
+from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.detect import open_archive
-from crfs_dav.formats.limits import MIB
+from crfs_dav.formats.gzipindex import GzipIndex, build_gzip_index
+from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
 from crfs_dav.oci import Descriptor
+from crfs_dav.readers import expecting
 from tests.support.archives import dir_, file, link, tar_of
 from tests.support.recording import DictStore, RecordingReader
 
@@ -111,3 +117,53 @@ def test_broken_bytes_raise_only_our_errors(tmp_path_factory: pytest.TempPathFac
         return
     if archive is not None:
         contents(archive)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_range_of_a_gzipped_file_is_the_slice(data: st.DataObject) -> None:
+    blob = data.draw(st.sampled_from([GZIP, MEMBERS]))
+    descriptor = Descriptor("", digest_of(blob), len(blob))
+    archive = open_archive(RecordingReader(blob), descriptor, Means(DictStore(), columns=INDEXES, passes=Passes()))
+    assert archive is not None
+    reader = archive.open(2)
+    offset, size = data.draw(st.integers(0, len(NOISE))), data.draw(st.integers(0, len(NOISE)))
+    if data.draw(st.booleans()):
+        reader = expecting(reader, offset + size)
+    assert reader.read_at(offset, size) == NOISE[offset : offset + size]
+
+
+class _Files(NoFiles):
+    def __init__(self) -> None:
+        self._files: dict[str, memoryview] = {}
+
+    def get(self, key: str) -> memoryview | None:
+        return self._files.get(key)
+
+    def put(self, key: str, pieces: Sequence[bytes | memoryview]) -> None:
+        self._files[key] = memoryview(b"".join(pieces))
+
+
+INDEXES = ColumnStore(_Files())
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_broken_index_is_made_again_or_raises_only_our_errors(data: st.DataObject) -> None:
+    """As if its check had passed: a folder that others may write to."""
+    parts = {name: bytearray(part) for name, part in INDEX.extra.items()}
+    for _ in range(data.draw(st.integers(1, 4))):
+        part = parts[data.draw(st.sampled_from(sorted(parts)))]
+        if part and data.draw(st.booleans()):
+            part[data.draw(st.integers(0, len(part) - 1))] = data.draw(st.integers(0, 255))
+        elif part:
+            del part[data.draw(st.integers(0, len(part) - 1)) :]
+    try:
+        index = GzipIndex(replace(INDEX, extra={name: memoryview(bytes(part)) for name, part in parts.items()}))
+        loader = ChunkLoader(RecordingReader(GZIP), digest_of(GZIP), DictStore(), index.spans)
+        ChunkedFile("tar", index.spans.content_size, index.spans, loader).read_at(1_000_000, 200_000)
+    except CrfsError:
+        return
+
+
+INDEX = build_gzip_index([GZIP], digest_of(GZIP), Limits())

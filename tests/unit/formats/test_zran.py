@@ -5,45 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import random
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.deflate import Source, inflate_block
 from crfs_dav.formats.limits import MIB
 from crfs_dav.formats.zran import CheckpointBuilder, NoCheckpoints, inflate_span
 from tests.support.deflaters import RAW, endless_block, member, random_content, random_gzip
-from tests.support.zblock import block_ends
+from tests.support.zblock import block_ends, ends_found, fed
 
 STREAMS_EACH = 100  # of each compressor
-
-
-def fed(data: bytes, chance: random.Random) -> Iterator[bytes]:
-    """`data` in pieces of random sizes."""
-    offset = 0
-    while offset < len(data):
-        size = chance.choice((1, 2, 100, 4096, 70_000))
-        yield data[offset : offset + size]
-        offset += size
-
-
-def ends_found(raw: bytes, chance: random.Random) -> tuple[list[tuple[int, int, int]], bytes]:
-    """Byte, bit and content offset of each block's end as `inflate_block` has it; and the content."""
-    source = Source(fed(raw, chance))
-    ends, content, bit, is_last = [], b"", 0, False
-    while not is_last:
-        block = inflate_block(source, content[-32768:], bit)
-        while True:
-            try:
-                content += next(block)
-            except StopIteration as end:
-                bit, is_last = end.value
-                break
-        ends.append((source.offset, bit, len(content)))
-    return ends, content
 
 
 @pytest.mark.parametrize("compressor", RAW)
