@@ -33,6 +33,7 @@ class Dialect:
     denied_repositories: frozenset[str] = frozenset()  # no token opens these
     token_key: Literal["token", "access_token"] = "token"
     token_seconds: float = 300
+    identity_token: str = ""  # by POST: it is a password, and each answer gives out the next one (ACR)
     tells_expiry: bool = True  # False: no expires_in (GHCR), which means 60 seconds
     redirects_blobs: bool = False  # to a signed URL of another server (distribution on S3, GCS, Azure)
     signature_seconds: float = 1200

@@ -11,7 +11,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import parse_qs
 
 from crfs_dav.demo.dialect import Dialect
 from crfs_dav.demo.exchange import Answer, Request, json_answer, refuse, with_header
@@ -29,6 +31,7 @@ class Login:
         self._clock = clock
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[frozenset[str], float]] = {}  # scopes, end of validity
+        self._identity_token = ""  # the one given out last
 
     def check(self, dialect: Dialect, request: Request) -> Answer | None:
         """None if `request` may pass, else 401."""
@@ -41,6 +44,8 @@ class Login:
 
     def give_token(self, dialect: Dialect, request: Request) -> Answer:
         """A token for what of the scopes asked for can be granted; 401 for a wrong or, where needed, no password."""
+        if request.method == "POST" and dialect.identity_token:
+            return self._exchange(dialect, request)
         scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
         anonymous = not scheme and dialect.anonymous_tokens
         if not anonymous and not (scheme == "Basic" and _is_password(dialect, credentials)):
@@ -49,6 +54,23 @@ class Login:
             return refuse(400, "UNSUPPORTED", f"service: {request.asked('service')!r}; expected {SERVICE} by GET")
         body = {dialect.token_key: self._issue(dialect, _granted(dialect, request)), "issued_at": _now()}
         return json_answer(body | ({"expires_in": int(dialect.token_seconds)} if dialect.tells_expiry else {}))
+
+    def _exchange(self, dialect: Dialect, request: Request) -> Answer:
+        """The same by an identity token, and a new one of these: the first and the newest are good.
+
+        Specification: distribution `docs/content/spec/auth/oauth.md`.
+        """
+        form = {key: values[0] for key, values in parse_qs(request.body.decode()).items()}
+        if form.get("grant_type") != "refresh_token" or form.get("service") != SERVICE or "client_id" not in form:
+            return refuse(400, "UNSUPPORTED", f"form: {sorted(form)}; expected a refresh_token for {SERVICE}")
+        if form.get("refresh_token") not in {dialect.identity_token, self._identity_token or None}:
+            return refuse(401, "UNAUTHORIZED", "wrong identity token")
+        self._identity_token = secrets.token_hex(16)
+        asked = replace(request, query={"scope": [form.get("scope", "")]})
+        token = self._issue(dialect, _granted(dialect, asked))
+        return json_answer(
+            {"access_token": token, "expires_in": int(dialect.token_seconds), "refresh_token": self._identity_token}
+        )
 
     def expire_tokens(self) -> None:
         """From now on no token given out so far opens anything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -15,7 +16,7 @@ from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, NotFound, Unavaila
 from crfs_dav.names import Digest, Reference, parse_reference
 from crfs_dav.oci import Descriptor, Manifest
 from crfs_dav.registry.client import RegistryClient
-from crfs_dav.registry.credentials.secret import Login
+from crfs_dav.registry.credentials.secret import IdentityToken, Login
 from tests.support.scripted import lines
 from tests.unit.registry.conftest import OpenClient
 
@@ -91,6 +92,20 @@ def test_login_is_done_once(
     held.client.manifest(held.reference.repository, descriptor)
 
     assert held.asked == [*before, HEAD, MANIFEST]
+
+
+def test_identity_token_is_posted_and_the_next_one_used(registry: DemoRegistry, client_of: OpenClient) -> None:
+    registry.dialect = Dialect(schemes=("Bearer",), anonymous_tokens=False, identity_token="first")
+    held = _hold(registry, client_of(registry.host, credentials=lambda *_: IdentityToken("first")))
+
+    descriptor = held.client.resolve(held.reference)
+    registry.expire_tokens()
+    held.client.manifest(held.reference.repository, descriptor)
+
+    assert held.asked == [HEAD, "POST /token", HEAD, MANIFEST, "POST /token", MANIFEST]
+    sent = [parse_qs(request.body.decode())["refresh_token"] for request in registry.requests if request.body]
+    assert sent[0] == ["first"]
+    assert sent[1] != ["first"]
 
 
 def test_expired_token_is_replaced(held: Held) -> None:
