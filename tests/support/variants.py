@@ -14,14 +14,14 @@ from tests.support.machine import run
 from tests.support.real_image import RealImage, cache_folder
 from tests.support.real_registry import RealRegistry
 
-ZSTD_CHUNKED = ("zstdchunked-ctr-remote", "zstdchunked-skopeo")
+ZSTD_CHUNKED = {"zstdchunked-ctr-remote": "layout", "zstdchunked-skopeo": "layout-skopeo"}  # tags, and where they are
 SAVED = "saved.tar"
-SAVED_TAG = "test_debian:saved"  # as it is shown
-_VARIANTS = "debian-variants-v1"  # a new number whenever what is made here changes
+SAVED_TAG = "docker.io_test_debian:saved"  # as it is shown; skopeo names the registry
+_VARIANTS = "debian-variants-v2"  # a new number whenever what is made here changes
 
 
 def variants_of(image: RealImage, registry: RealRegistry) -> Path:
-    """A folder with the image's OCI layout, to which tags of other forms are added, and a saved archive of it."""
+    """A folder with OCI layouts of the image in its own and in other forms, and a saved archive of it."""
     kept = cache_folder() / _VARIANTS
     if not kept.exists():
         making = kept.with_name(f"{kept.name}.{os.getpid()}")
@@ -40,5 +40,6 @@ def _make(image: RealImage, folder: Path, registry: RealRegistry) -> None:
     shutil.rmtree(folder / "containerd")
     registry.pull(image.repository, by_ctr_remote, layout)
     copy = ["skopeo", "copy", "--quiet"]
-    run([*copy, "--dest-compress-format", "zstd:chunked", f"oci:{layout}:plain", f"oci:{layout}:{by_skopeo}"])
+    other = folder / ZSTD_CHUNKED[by_skopeo]  # where the layout has the gzip layers, skopeo takes those
+    run([*copy, "--dest-compress-format", "zstd:chunked", f"oci:{layout}:plain", f"oci:{other}:{by_skopeo}"])
     run([*copy, f"oci:{layout}:plain", f"docker-archive:{folder / SAVED}:test/debian:saved"])
