@@ -1,6 +1,6 @@
 """The big image in the forms that other people's tools give it: file by file what umoci unpacks.
 
-All lie in a local folder; of what a registry holds too, a part is read from there, for it costs a request for each file.
+All lie in a local folder; of what a registry holds too, a part is read from there: it costs a request for each file.
 """
 
 from __future__ import annotations
