@@ -7,16 +7,17 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crfs_dav.formats.estargz import HIDDEN
 from tests.interop.conftest import Served
 from tests.support.archives import file, tar_of
 from tests.support.cutting import CuttingProxy
-from tests.support.expected import expected_view
+from tests.support.expected import View, expected_view
 from tests.support.machine import RigError, run
 from tests.support.process import run_cli
 from tests.support.real_registry import RealRegistry, real_registry
@@ -46,6 +47,12 @@ def is_tagged(registry: RealRegistry, name: str) -> bool:
     return True
 
 
+def unpacked(root: Path) -> View:
+    """What umoci made of an image, without the two files that eStargz adds to it."""
+    found = expected_view(root)
+    return {name: facts for name, facts in found.items() if name not in HIDDEN}
+
+
 @pytest.fixture(scope="module")
 def noise(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An OCI layout whose image `plain` has six layers of noise, by umoci."""
@@ -66,7 +73,7 @@ def test_umoci_unpacks_the_result_to_the_same_files(registry: RealRegistry, awkw
     registry.pull("test/ours", "esgz", tmp_path / "layout")
     run(["umoci", "raw", "unpack", "--image", f"{tmp_path}/layout:esgz", tmp_path / "root"])
 
-    assert expected_view(tmp_path / "root") == awkward.expected
+    assert unpacked(tmp_path / "root") == awkward.expected
 
 
 def test_a_layout_passes_skopeo_and_umoci(registry: RealRegistry, awkward: Served, tmp_path: Path) -> None:
@@ -75,7 +82,7 @@ def test_a_layout_passes_skopeo_and_umoci(registry: RealRegistry, awkward: Serve
     inspected = json.loads(run(["skopeo", "inspect", f"oci:{tmp_path}/layout:x"]))
     assert len(inspected["Layers"]) == len(awkward.image.plain_layers())
     run(["umoci", "raw", "unpack", "--image", f"{tmp_path}/layout:x", tmp_path / "root"])
-    assert expected_view(tmp_path / "root") == awkward.expected
+    assert unpacked(tmp_path / "root") == awkward.expected
 
 
 def test_layers_are_mounted_from_another_repository(registry: RealRegistry, noise: Path) -> None:
@@ -149,3 +156,36 @@ def test_pushing_to_a_registry_with_passwords(noise: Path, tmp_path: Path, passw
         )
     assert result.returncode == code, result.stderr
     assert (": 401" in result.stderr) == (code == 1)
+
+
+@pytest.fixture
+def small_disk(tools: None, tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder])
+    try:
+        yield folder
+    finally:
+        run(["umount", folder])
+
+
+@pytest.mark.parametrize("place", ["temporary", "layout", "file"])
+def test_a_disk_that_is_full_is_told_of_and_left_clean(
+    registry: RealRegistry, noise: Path, small_disk: Path, place: str
+) -> None:
+    if place == "temporary":
+        arguments = ["--temp-dir", str(small_disk), f"oci:{noise}:plain", f"{registry.host}/full/disk:x"]
+    elif place == "layout":
+        arguments = [f"oci:{noise}:plain", f"oci:{small_disk}/layout:x"]
+    else:
+        arguments = [f"file:{noise.parent}/layer.tar", f"file:{small_disk}/layer.stargz"]
+
+    result = run_cli("convert", "--quiet", *arguments)
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "No space left on device" in result.stderr
+    assert ("layer sha256:" in result.stderr) == (place != "file")
+    assert "Traceback" not in result.stderr
+    assert not [path for path in small_disk.rglob("*") if path.is_file()]
+    assert not is_tagged(registry, "full/disk:x")
