@@ -25,7 +25,7 @@ from crfs_dav.convert.image import convert_image
 from crfs_dav.convert.options import Options, Report
 from crfs_dav.convert.ports import Source, Target
 from crfs_dav.errors import BadName, CrfsError
-from crfs_dav.formats.writing import WriteOptions
+from crfs_dav.formats.writing import Format, WriteOptions
 from crfs_dav.layout import LayoutSource, LayoutTarget
 from crfs_dav.names import Reference
 from crfs_dav.oci import Platform, parse_platform
@@ -76,7 +76,12 @@ def _parse_task(options: argparse.Namespace) -> _Task:
     source = parse_place(options.source)
     destination = source if options.in_place else parse_place(options.destination)
     check_pair(source, destination)
-    write = WriteOptions(chunk_size=options.chunk_size, level=options.level)
+    write = WriteOptions(
+        Format(options.format),
+        chunk_size=options.chunk_size,
+        min_chunk_size=options.min_chunk_size,
+        level=options.level,
+    )
     made = Options(write=write, platforms=_platforms(options.platform), folder=options.temp_dir)
     if isinstance(source, FilePlace) and made.platforms:
         raise BadName("--platform: of a file; expected an image")

@@ -32,9 +32,9 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
     convert = commands.add_parser(
         "convert",
         help="write an image anew so that it can be read lazily",
-        description="Write an image anew as eStargz: the same files, each of which can then be fetched alone, by this "
-        "server and by lazily pulling runtimes. It stays an image that every engine can pull. Layers that are lazily "
-        "readable already are left as they are.",
+        description="Write an image anew, as eStargz if not told otherwise: the same files, each of which can then be "
+        "fetched alone, by this server and by lazily pulling runtimes. It stays an image that every engine can pull. "
+        "Layers that are lazily readable already are left as they are.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -48,6 +48,13 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         help="of an image for several: take this one only, or those that are given; all of them by default",
     )
     convert.add_argument(
+        "--format",
+        choices=("estargz", "stargz", "zstd:chunked"),
+        default="estargz",
+        help="estargz is what most can read, and every engine pulls; stargz is google/crfs's older form, without "
+        "digests; zstd:chunked is smaller, for podman and newer engines (default: estargz)",
+    )
+    convert.add_argument(
         "--chunk-size",
         type=_size,
         default=4 << 20,
@@ -55,7 +62,14 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         help="larger files are cut into chunks that can be fetched alone (default: 4M)",
     )
     convert.add_argument(
-        "--level", type=int, choices=range(13), default=6, metavar="0-12", help="of compression (default: 6)"
+        "--min-chunk-size",
+        type=_size,
+        default=0,
+        metavar="SIZE",
+        help="smaller files are packed together up to this size: a smaller layer, coarser to read (default: off)",
+    )
+    convert.add_argument(
+        "--level", type=int, metavar="N", help="of compression: 0 to 12 (default: 6); of zstd 1 to 22 (default: 9)"
     )
     convert.add_argument("--dry-run", action="store_true", help="do all of it, but write nothing to DESTINATION")
     convert.add_argument("--temp-dir", type=Path, metavar="DIR", help="folder for layers under way")
@@ -66,10 +80,10 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
 
 def _size(text: str) -> int:
     """Bytes of `4194304`, `4096K` or `4M`."""
-    number, unit = text.rstrip("kKmMgG"), text[-1:].upper()
+    number, unit = text.rstrip("kKmM"), text[-1:].upper()
     if not number.isascii() or not number.isdigit() or len(text) - len(number) > 1:
         raise argparse.ArgumentTypeError(f"{text!r}: no size; expected one like 4M")
-    size = int(number) << {"K": 10, "M": 20, "G": 30}.get(unit, 0)
-    if not 4096 <= size <= 1 << 30:
-        raise argparse.ArgumentTypeError(f"{text}: expected 4K to 1G")
+    size = int(number) << {"K": 10, "M": 20}.get(unit, 0)
+    if not 4096 <= size <= 16 << 20:
+        raise argparse.ArgumentTypeError(f"{text}: expected 4K to 16M")
     return size
