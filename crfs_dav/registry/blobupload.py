@@ -56,6 +56,7 @@ class BlobUpload:
         self._location = location
         self._call = Call(repository.registry, f"{repository.name}/blobs/uploads/", repository.scope("pull,push"))
         self._chunk = _LARGEST_CHUNK
+        self._smallest = _SMALLEST_CHUNK
         self._offset = 0  # bytes that the registry has, as far as we know
         self._is_unsure = False  # of the offset
         self._trusts_range = True
@@ -108,7 +109,8 @@ class BlobUpload:
             self._location = location_told(reply)
             smallest = reply.headers.get("OCI-Chunk-Min-Length", "")
         if re.fullmatch("[0-9]{1,15}", smallest):
-            self._chunk = max(self._chunk, int(smallest))
+            self._smallest = max(_SMALLEST_CHUNK, int(smallest))
+            self._chunk = max(self._chunk, self._smallest)
         self._offset = 0
         self._is_unsure = self._has_resumed = False
 
@@ -137,13 +139,16 @@ class BlobUpload:
         if reply.status == 416 and (self._has_resumed or told not in (None, self._offset)):
             self._trusts_range = self._trusts_range and not self._has_resumed
             raise _Broken(error_of(reply, 202))
-        if self._chunk <= _SMALLEST_CHUNK:
+        if self._chunk <= self._smallest:
             raise error_of(reply, 202)
-        self._chunk = max(_SMALLEST_CHUNK, min(self._chunk, self._descriptor.size) // 4)
+        self._shrink()
         _log.debug("%s: %d; now %d bytes at once", reply.what, reply.status, self._chunk)
         if reply.status == 416:  # else a proxy's refusal: it may have cut the body off anywhere
             self._location = location_told(reply) or self._location
             self._is_unsure = False
+
+    def _shrink(self) -> None:
+        self._chunk = max(self._smallest, min(self._chunk, self._descriptor.size) // 4)
 
     def _find_offset(self) -> None:
         """Learn how far the registry got; where it does not say, or shall not be believed, the upload is given up."""
@@ -202,6 +207,8 @@ class BlobUpload:
     def _recover(self, error: CrfsError, on_sent: Sent) -> None:
         """Wait a while; raises `error` after too many failures, or for too long a wait."""
         self._failures += 1
+        if self._failures > 1 and self._is_unsure:
+            self._shrink()  # nginx closes the connection on what is too big, and its 413 is lost with it
         asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
         wait = _BACKOFF_SECONDS * 2 ** (self._failures - 1) if asked is None else asked
         if self._failures >= _FAILURES or wait > _LONGEST_WAIT_SECONDS:

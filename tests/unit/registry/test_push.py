@@ -198,6 +198,12 @@ def test_chunks_shrink_where_they_are_too_big(rig: Rig) -> None:
     assert rig.asked[:4] == ["POST", CHUNKS[0], "PATCH 0-1048575", "PATCH 1048576-2097151"]
 
 
+def test_chunks_shrink_where_connections_break_on_them(rig: Rig) -> None:
+    rig.registry.faults = Faults(hung_up=2, method="PATCH")
+    rig.put()
+    assert rig.asked[:6] == ["POST", CHUNKS[0], "GET", CHUNKS[0], "GET", "PATCH 0-1048575"]
+
+
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
 def test_pushing_wants_credentials_that_allow_it(rig: Rig, scheme: str) -> None:
     rig.registry.dialect = Dialect(schemes=(scheme,))
