@@ -1,6 +1,6 @@
 """Section 14 of the notes on clients, the rows that davfs2, cadaver, gvfs, KIO, rclone, Cyberduck and curl break on.
 
-Those that run on Linux walk an image for real in `tests/interop`; here their requests are replayed.
+Those that run on Linux walk an image for real in `tests/interop`; KIO and Cyberduck do it in `test_replayed`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from lxml import etree
 from crfs_dav.demo.registry import DemoRegistry
 from tests.clients.conftest import Shop, open_shop
 from tests.support.archives import file
+from tests.support.bodies import CYBERDUCK_BODY, KIO_BODY
 from tests.support.dav import HREF, D, DavClient, parse_multistatus, prop_body, read_all
 from tests.support.dav_tree import ODD_NAMES
 from tests.support.images import NOISE, add_layers, layer_of
@@ -39,16 +40,14 @@ CADAVER = (
 GVFS = prop_body(
     *("creationdate", "displayname", "getcontentlength", "getcontenttype", "getetag", "getlastmodified"), "resourcetype"
 )
-KIO = prop_body(
-    *("creationdate", "getcontentlength", "displayname", "source", "getcontentlanguage", "getcontenttype"),
-    *("getlastmodified", "getetag", "supportedlock", "lockdiscovery", "resourcetype"),
-    *("quota-available-bytes", "quota-used-bytes"),
-)
-CYBERDUCK = prop_body(
-    *("getcontentlength", "getlastmodified", "creationdate", "displayname", "getcontenttype", "resourcetype"),
-    *("getetag", "lockdiscovery"),
-)
-BODIES = {"rclone": b"", "davfs2": DAVFS2, "cadaver": CADAVER, "gvfs": GVFS, "kio": KIO, "cyberduck": CYBERDUCK}
+BODIES = {
+    "rclone": b"",
+    "davfs2": DAVFS2,
+    "cadaver": CADAVER,
+    "gvfs": GVFS,
+    "kio": KIO_BODY,
+    "cyberduck": CYBERDUCK_BODY,
+}
 WRITERS = ("PUT", "DELETE", "MKCOL", "MOVE", "COPY", "PROPPATCH", "LOCK", "UNLOCK", "POST", "PATCH")
 CHILDREN = [name.encode("utf-8", "surrogateescape") for name in ODD_NAMES]
 EXECUTABLE = "{http://apache.org/dav/props/}executable"
@@ -144,20 +143,6 @@ def test_gvfs_rclone_and_curl_get_exactly_the_range_they_ask_for(shop: Shop) -> 
             first = len(NOISE) - len(wanted) if "=-" in header else int(header[6:].partition("-")[0])
             assert (answer.status, answer.body == wanted) == (206, True)
             assert answer.headers["content-range"] == f"bytes {first}-{first + len(wanted) - 1}/{len(NOISE)}"
-
-
-@pytest.mark.parametrize("path", ["", "/", "/etc/", "/etc/passwd"])
-def test_cyberduck_asks_head_of_its_home_first(shop: Shop, path: str) -> None:
-    assert shop.client.head(shop.image + path).status == 200
-
-
-def test_cyberduck_resumes_by_range_without_coding(shop: Shop) -> None:
-    answer = shop.client.get(
-        f"{shop.image}/usr/noise", Range="bytes=3000000-", Accept_Encoding="identity", Translate="f"
-    )
-
-    assert (answer.status, answer.body) == (206, NOISE[3_000_000:])
-    assert "content-encoding" not in answer.headers
 
 
 @pytest.mark.parametrize("method", WRITERS)
