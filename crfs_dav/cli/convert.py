@@ -81,11 +81,21 @@ def _parse_task(options: argparse.Namespace) -> _Task:
         chunk_size=options.chunk_size,
         min_chunk_size=options.min_chunk_size,
         level=options.level,
+        prioritized=_paths(options.prioritize),
     )
     made = Options(write=write, platforms=_platforms(options.platform), folder=options.temp_dir)
     if isinstance(source, FilePlace) and made.platforms:
         raise BadName("--platform: of a file; expected an image")
     return _Task(source, destination, made, is_dry=options.dry_run)
+
+
+def _paths(file: Path | None) -> tuple[str, ...]:
+    """The paths that `file` lists; raises BadName where it cannot be read."""
+    try:
+        text = "" if file is None else file.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise BadName(f"--prioritize {file}: {error.strerror}; expected a file to read") from None
+    return tuple(line for line in text.splitlines() if line)
 
 
 def _platforms(texts: list[str] | None) -> tuple[Platform, ...]:

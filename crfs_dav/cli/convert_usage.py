@@ -71,6 +71,13 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
     convert.add_argument(
         "--level", type=int, metavar="N", help="of compression: 0 to 12 (default: 6); of zstd 1 to 22 (default: 9)"
     )
+    convert.add_argument(
+        "--prioritize",
+        type=Path,
+        metavar="FILE",
+        help="list of paths, one a line: these files come first in their layers, where runtimes fetch them ahead; "
+        "each layer is unpacked to the folder for temporary files meanwhile",
+    )
     convert.add_argument("--dry-run", action="store_true", help="do all of it, but write nothing to DESTINATION")
     convert.add_argument("--temp-dir", type=Path, metavar="DIR", help="folder for layers under way")
     convert.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors and the result")

@@ -55,20 +55,6 @@ def new_manifest(document: bytes, config: Descriptor, layers: Sequence[Descripto
     return _dump(_moved(body) if is_oci else body)
 
 
-def flat_manifest(document: bytes, config: Descriptor, layer: Descriptor, *, is_oci: bool) -> bytes:
-    """The manifest with one layer instead of all that it had."""
-    body = json.loads(document)
-    return new_manifest(_dump({**body, "layers": [{}]}), config, [layer], is_oci=is_oci)
-
-
-def flat_config(config: Mapping[str, Any], diff_id: Digest) -> bytes:
-    """The config of the image in one layer; its history says so, and when the image was made."""
-    history = {"created_by": "crfs-dav convert --flatten", "comment": "all layers in one"}
-    if isinstance(config.get("created"), str):
-        history = {"created": config["created"], **history}
-    return new_config({**config, "history": [history]}, [diff_id])
-
-
 def new_index(document: bytes, parts: Mapping[Digest, Descriptor]) -> bytes:
     """The index with manifests replaced by digest, and without those that `parts` has not."""
     body = json.loads(document)

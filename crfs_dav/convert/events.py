@@ -1,7 +1,6 @@
 """What a conversion tells while it goes on. Events come from several threads, those of one layer in order.
 
 A layer is known by its descriptor in the source; one that several platforms share is converted, and told of, once.
-Where layers are flattened, events speak of those of the source, and the one new layer is written as the last of them.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ class Fate(Enum):
 
     CONVERTED = "converted"
     PASSED = "passed through"  # it was lazily readable before, or is no tar
-    MERGED = "merged"  # into the one layer of a flattened image
 
 
 @dataclass(frozen=True, slots=True)

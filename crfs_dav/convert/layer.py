@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -15,6 +16,7 @@ from crfs_dav.convert.options import Options
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
 from crfs_dav.formats.gzipmember import MemberDecoder, cut
+from crfs_dav.formats.order import prioritize
 from crfs_dav.formats.output import UNCOMPRESSED_SIZE_ANNOTATION, Written
 from crfs_dav.formats.tarentries import PieceStream
 from crfs_dav.formats.writer import write_layer
@@ -66,10 +68,24 @@ def write_checked(content: CheckedTar, file: BinaryIO, options: Options, on_writ
     stream = PieceStream(content.pieces())
     tar = cast(BinaryIO, stream)  # read from, and written to: no more is asked of them
     out = cast(BinaryIO, _Counted(file, on_written))
-    written = write_layer(tar, out, options.write, threads=options.threads, folder=options.folder)
+    write = partial(write_layer, threads=options.threads, folder=options.folder)
+    if options.write.prioritized:
+        written = _write_ordered(stream, out, write, options)
+    else:
+        written = write(tar, out, options.write)
     stream.drain()
     file.flush()
     return written
+
+
+def _write_ordered(stream: PieceStream, out: BinaryIO, write: Callable[..., Written], options: Options) -> Written:
+    """What is written of the tar in another order: meanwhile all of it lies in a temporary file."""
+    with tempfile.TemporaryFile(dir=temporary_folder(options), prefix="crfs-dav-") as file:
+        for piece in iter(lambda: stream.read(_READ_SIZE), b""):
+            file.write(piece)
+        ordered = prioritize(file, options.write.prioritized)
+        tar = cast(BinaryIO, PieceStream(ordered.pieces))
+        return write(tar, out, options.write, prioritized=ordered.count)
 
 
 def _described(layer: Descriptor, written: Written, options: Options) -> Descriptor:

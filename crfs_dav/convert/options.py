@@ -16,8 +16,6 @@ class Options:
 
     write: WriteOptions = field(default_factory=WriteOptions)
     platforms: tuple[Platform, ...] = ()  # of an index; none: all of them. Exactly one: its manifest alone is the image
-    flatten: bool = False  # one layer from all of them, whiteouts applied
-    meta: bool = False  # crfs's metadata-only image: the config, and layers of which only the TOC is left
     threads: int = 2  # that compress, in all; the bytes do not depend on it
     folder: Path | None = None  # for temporary files; None: the system's
 

@@ -20,7 +20,7 @@ def passed(blob: ReaderAt, layer: Descriptor, options: Options) -> Descriptor | 
 
     Costs the blob's tail, and the TOC where that is longer. Whoever asks for another order or content gets it.
     """
-    if options.write.prioritized or options.flatten or options.meta:
+    if options.write.prioritized:
         return None
     candidate = read_candidate(blob, layer, Means(MemoryStore(0)))
     try:

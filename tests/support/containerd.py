@@ -30,6 +30,24 @@ class Converter:
         self._run("image", "convert", "--oci", *options, image, target)
         self._run("image", "push", "--plain-http", target)
 
+    def fetch(self, image: str) -> None:
+        """Has all blobs of `image` in the content store."""
+        self._run("content", "fetch", "--plain-http", image)
+
+    def convert_fetched(self, image: str, tag: str, *options: str) -> str:
+        """Name of `image` as eStargz in the content store, under `tag`."""
+        target = f"{image.rpartition(':')[0]}:{tag}"
+        self._run("image", "convert", "--estargz", "--oci", *options, image, target)
+        return target
+
+    def push(self, image: str) -> None:
+        """Pushes `image` out of the content store."""
+        self._run("image", "push", "--plain-http", image)
+
+    def toc_digest(self, layer: str) -> str:
+        """Digest that `get-toc-digest` finds in a fetched layer."""
+        return run(["ctr-remote", "--address", self.socket, "image", "get-toc-digest", layer]).strip()
+
     def _run(self, *words: str) -> None:
         run(["ctr-remote", "--address", self.socket, *words], timeout_seconds=600)
 

@@ -327,3 +327,14 @@ def add_docker_image(registry: DemoRegistry, blob: bytes) -> None:
     manifest["config"]["mediaType"] = "application/vnd.docker.container.image.v1+json"
     manifest["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.diff.tar.gzip"
     registry.add_manifest("my/image", "1", manifest, DOCKER_MANIFEST)
+
+
+def test_prioritized_files_come_before_the_landmark(rig: Rig) -> None:
+    tar = tar_of(file("cold", b"1"), file("hot", b"2"))
+    rig.registry.add_image("my/image", "1", [(targz_of(tar), {})])
+    report = rig.convert(options=Options(WriteOptions(prioritized=("/hot", "nowhere"))))
+    again = rig.again(Options(WriteOptions(prioritized=("/hot",))))
+
+    assert again.root == report.root
+    with tarfile.open(fileobj=io.BytesIO(rig.blob(report.layers[0].result.digest))) as layer:
+        assert layer.getnames() == ["hot", ".prefetch.landmark", "cold", "stargz.index.json"]
