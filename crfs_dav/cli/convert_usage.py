@@ -52,7 +52,8 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         choices=("estargz", "stargz", "zstd:chunked"),
         default="estargz",
         help="estargz is what most can read, and every engine pulls; stargz is google/crfs's older form, without "
-        "digests; zstd:chunked is smaller, for podman and newer engines (default: estargz)",
+        "digests; zstd:chunked is smaller, for engines that take zstd, in the form that containerd's stargz-"
+        "snapshotter reads lazily (default: estargz)",
     )
     convert.add_argument(
         "--chunk-size",
