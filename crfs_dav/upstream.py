@@ -24,6 +24,10 @@ from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.connect import open_client
 from crfs_dav.registry.settings import Listing, Login, RegistrySettings
+from crfs_dav.sparethreads import SpareThreads
+
+_UNPACKERS = 4  # chunks unpacked ahead of who reads them, over all files
+_FETCHERS = 8  # pieces of blobs fetched ahead, over all blobs; at most 4 MiB each
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Upstream:
     client: RegistryClient
     images: ImageStore
     local: Local | None = None
+    ahead: tuple[SpareThreads, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -53,6 +58,8 @@ class Upstream:
 
     def close(self) -> None:
         """Stop opening layers, and close the connections that are kept."""
+        for threads in self.ahead:
+            threads.close()
         self.images.close()
         if self.local is not None:
             self.local.images.close()
@@ -62,13 +69,17 @@ class Upstream:
 def open_upstream(config: Config) -> Upstream:
     """Everything below the namespace that `config` describes; asks no registry. Raises BadConfig."""
     client = open_client(registry_settings(config))
+    unpackers = SpareThreads(_UNPACKERS, "unpack-ahead")
     means = Means(
         MemoryStore(config.cache.chunk_bytes),
         _spools(config),
         limits=layer_limits(config.limits),
         columns=_column_store(config),
+        ahead=unpackers,
     )
-    return Upstream(client, ImageStore(client, _range_store(config), means), _local(config, means))
+    fetchers = SpareThreads(_FETCHERS, "fetch-ahead")
+    images = ImageStore(client, _range_store(config), means, ahead=fetchers)
+    return Upstream(client, images, _local(config, means), (unpackers, fetchers))
 
 
 def _local(config: Config, means: Means) -> Local | None:

@@ -9,9 +9,12 @@ from crfs_dav.formats.limits import DEFAULT_LIMITS, MIB, Limits
 from crfs_dav.formats.spool import Spools
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ByteStore, ReaderAt
+from crfs_dav.sparethreads import SpareThreads
 
 HEAD_SIZE = 512  # bytes; hold a tar header
-TAIL_SIZE = MIB  # bytes; holds footer and TOC of about 20,000 entries
+TAIL_SIZE = MIB  # bytes at most; hold footer and TOC of about 20,000 entries
+_LEAST_TAIL = 128 << 10
+_TAIL_FRACTION = 256  # of the blob: a Debian's TOC takes 1/300 of it
 
 NOT_KEPT = ColumnStore(NoFiles())
 
@@ -21,13 +24,14 @@ class Means:
     """What opening and reading archives may use and cost.
 
     Decoded chunks are kept in `chunks`, what a TOC says in `columns`. Without `spools`, nothing that needs a spool is
-    opened.
+    opened; without `ahead`, nothing is unpacked before somebody asks for it.
     """
 
     chunks: ByteStore
     spools: Spools | None = None
     limits: Limits = DEFAULT_LIMITS
     columns: ColumnStore = NOT_KEPT
+    ahead: SpareThreads | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,5 +62,6 @@ class Candidate:
 
 def read_candidate(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Candidate:
     """The candidate that `blob` is; one read. Raises what `blob` raises."""
-    tail = blob.read_at(max(0, blob.size - TAIL_SIZE), TAIL_SIZE)
+    size = min(max(_LEAST_TAIL, blob.size // _TAIL_FRACTION), TAIL_SIZE)
+    tail = blob.read_at(max(0, blob.size - size), size)
     return Candidate(blob, descriptor, tail, means)

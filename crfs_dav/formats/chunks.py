@@ -23,10 +23,13 @@ from crfs_dav.formats.gzipmember import cut, inflate, prefix
 from crfs_dav.formats.limits import MIB
 from crfs_dav.names import Digest
 from crfs_dav.readers import ByteStore, ReaderAt, forget
+from crfs_dav.sparethreads import SpareThreads
 
 logger = logging.getLogger(__name__)
 
 READ_LIMIT = 8 * MIB  # compressed bytes of one planned read
+_AHEAD = 8 * MIB  # bytes of content unpacked ahead of a reader that reads on
+_WORTH_A_THREAD = 256 << 10  # bytes of a chunk; a smaller one is unpacked sooner than handed over
 _SLACK = 64 << 10  # compressed bytes beyond a chunk's own size; gzip header, stored blocks
 _TRAILING_LIMIT = 64 * MIB  # bytes inflated after a chunk without a digest, to reach its member's CRC
 _MEMBER_PREFIX = 16 * MIB  # bytes of a shared member that are inflated and kept, where no chunk needs more
@@ -116,8 +119,17 @@ def _continues(run: Run, chunk: Chunk) -> bool:
 class ChunkLoader:
     """Chunks of one layer, decoded and verified once for all who want them at the same time, then kept in a store."""
 
-    def __init__(self, blob: ReaderAt, layer: Digest, store: ByteStore, codec: Codec = GZIP) -> None:
+    def __init__(
+        self,
+        blob: ReaderAt,
+        layer: Digest,
+        store: ByteStore,
+        codec: Codec = GZIP,
+        *,
+        ahead: SpareThreads | None = None,
+    ) -> None:
         self._codec = codec
+        self._ahead = ahead
         self._blob = blob
         self._layer = layer
         self._store = store
@@ -133,6 +145,13 @@ class ChunkLoader:
         fetched = _Fetched(self._blob, run.start, run.end)
         for chunk in run.chunks:
             yield self._flights.run(self._key(chunk), partial(self._load_chunk, chunk, fetched))
+
+    def prepare(self, chunk: Chunk) -> bool:
+        """True if another thread now loads `chunk`, or it is kept: somebody who reads on will want it."""
+        if self._ahead is None:
+            return False
+        run = Run(chunk.start, chunk.likely_end, (chunk,))
+        return self.kept(chunk) is not None or self._ahead.start(lambda: list(self.load(run)))
 
     def _key(self, chunk: Chunk) -> str:
         # The digest is part of the key: two TOCs that differ about one layer cannot spoil each other's chunks.
@@ -245,11 +264,18 @@ class ChunkedFile:
         self._size = size
         self._chunks = chunks
         self._loader = loader
+        self._read_to = 0  # where the last read ended
+        self._prepared_to = 0  # file offset up to which chunks have been asked for ahead of reading
 
     @property
     def size(self) -> int:
         """Bytes of the file."""
         return self._size
+
+    @property
+    def compressed_size(self) -> int:
+        """Bytes of the blob that reading all of it takes at most, where nothing is kept."""
+        return sum(run.end - run.start for run in plan(self._chunks, 0, self._size))
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Bytes `[offset, offset+size)` of the file, verified, fewer only at the end. Raises Corrupt."""
@@ -258,6 +284,9 @@ class ChunkedFile:
             return b""
         try:
             parts = self._parts(offset, size)
+            if offset == self._read_to > 0:
+                self._look_ahead(offset + size)
+            self._read_to = offset + size
         except Corrupt as error:
             raise Corrupt(f"file {self._name!r}: {error}") from None
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -271,6 +300,15 @@ class ChunkedFile:
                 break
             parts.append(data[:size])
         return b"".join(parts)[:size]
+
+    def _look_ahead(self, offset: int) -> None:
+        """Have the next chunks unpacked while somebody who reads on from `offset` is still busy with this one."""
+        start = max(offset, self._prepared_to)
+        for chunk in _covering(self._chunks, start, offset + _AHEAD - start):
+            worth_it = _WORTH_A_THREAD <= chunk.size <= _AHEAD and not chunk.is_zeros
+            if worth_it and not self._loader.prepare(chunk):
+                return
+            self._prepared_to = chunk.file_offset + chunk.size
 
     def _parts(self, offset: int, size: int) -> list[bytes]:
         """Bytes of each chunk that fall in `[offset, offset+size)`, in order."""

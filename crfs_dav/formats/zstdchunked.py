@@ -103,7 +103,7 @@ def open_zstdchunked(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, decode, limits=limits)
-    loader = ChunkLoader(blob, descriptor.digest, candidate.means.chunks, _codec(limits))
+    loader = ChunkLoader(blob, descriptor.digest, candidate.means.chunks, _codec(limits), ahead=candidate.means.ahead)
     return TocArchive(toc.columns, loader, limits=limits)
 
 

@@ -32,6 +32,7 @@ from crfs_dav.oci import (
     toc_annotations,
 )
 from crfs_dav.readers import ByteStore, ReaderAt
+from crfs_dav.sparethreads import SpareThreads
 from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.links import follow_links
 from crfs_dav.tree.node import Directory
@@ -94,10 +95,11 @@ class Source(Protocol):
 class ImageStore:
     """Opens what a client of the registries can read, and keeps it as long as there is room."""
 
-    def __init__(self, client: Source, ranges: ByteStore, means: Means) -> None:
+    def __init__(self, client: Source, ranges: ByteStore, means: Means, *, ahead: SpareThreads | None = None) -> None:
         self._client = client
         self._ranges = ranges
         self._means = means
+        self._ahead = ahead
         self._openers = ThreadPoolExecutor(_OPENERS, thread_name_prefix="open-layer")
         self._manifests: Kept[Digest, Manifest | Index] = Kept(_DOCUMENT_BYTES, lambda value: len(value.document))
         self._documents: Kept[Digest, bytes] = Kept(_DOCUMENT_BYTES, len)
@@ -120,7 +122,9 @@ class ImageStore:
 
     def blob(self, repository: Repository, descriptor: Descriptor) -> ReaderAt:
         """A blob by offset, through the memory of ranges; no I/O yet."""
-        return CachedReader(self._client.blob(repository, descriptor), descriptor.digest, self._ranges)
+        return CachedReader(
+            self._client.blob(repository, descriptor), descriptor.digest, self._ranges, ahead=self._ahead
+        )
 
     def config(self, repository: Repository, manifest: Manifest) -> ImageConfig | None:
         """The image's config; None where it has none that says anything; raises Unavailable.
