@@ -16,7 +16,7 @@ class Options:
 
     write: WriteOptions = field(default_factory=WriteOptions)
     platforms: tuple[Platform, ...] = ()  # of an index; none: all of them. Exactly one: its manifest alone is the image
-    threads: int = 2  # that compress, in all; the bytes do not depend on it
+    threads: int = 2  # that compress each layer under way; the bytes do not depend on it
     folder: Path | None = None  # for temporary files; None: the system's
 
 

@@ -124,11 +124,6 @@ class Columns:
         return len(self._kinds)
 
     @property
-    def chunk_count(self) -> int:
-        """Chunks of all entries."""
-        return len(self._offsets)
-
-    @property
     def text_size(self) -> int:
         """Bytes of all names and link names."""
         return len(self._text)

@@ -36,7 +36,7 @@ from crfs_dav.formats.candidate import Candidate, Means
 from crfs_dav.formats.chunks import ChunkLoader
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import cut, inflate
-from crfs_dav.formats.limits import Limits
+from crfs_dav.formats.limits import Limits, bounded
 from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
 from crfs_dav.formats.tocarchive import TocArchive
@@ -126,7 +126,7 @@ def toc_digest(candidate: Candidate) -> Digest | None:
     packed = _toc_within(candidate)
     if packed is None:
         return None
-    document = _TocDocument(_bounded(inflate(packed[0]), candidate.limits.toc_inflated))
+    document = _TocDocument(bounded(inflate(packed[0]), candidate.limits.toc_inflated, "TOC, inflated"))
     for _ in document.pieces():
         pass
     return parse_digest(document.digest)
@@ -163,22 +163,13 @@ def _compressed_toc(candidate: Candidate, footer: Footer) -> Iterator[memoryview
 
 
 def _read_toc(compressed: Iterator[memoryview], end: int, descriptor: Descriptor, limits: Limits) -> Toc:
-    pieces = _bounded(inflate(compressed), limits.toc_inflated)
+    pieces = bounded(inflate(compressed), limits.toc_inflated, "TOC, inflated")
     document = _TocDocument(pieces)
     toc = load_toc(document.pieces(), end, hidden=HIDDEN, limits=limits)
     expected = descriptor.annotations.get(TOC_DIGEST_ANNOTATION)
     if expected is not None and document.digest != expected:
         raise Corrupt(f"TOC: {document.digest}; expected {expected} by the layer's annotation")
     return toc
-
-
-def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    size = 0
-    for piece in pieces:
-        size += len(piece)
-        if size > limit:
-            raise OverLimit(f"TOC: more than {limit} bytes inflated; expected fewer")
-        yield piece
 
 
 class _TocDocument:

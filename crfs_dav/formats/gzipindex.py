@@ -19,12 +19,12 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import overload
 
-from crfs_dav.errors import BadName, Corrupt, OverLimit
+from crfs_dav.errors import BadName, Corrupt
 from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import inflate, prefix
-from crfs_dav.formats.limits import Limits
+from crfs_dav.formats.limits import Limits, bounded
 from crfs_dav.formats.tarentries import PieceStream, scan_tar
 from crfs_dav.formats.zran import Checkpoint, CheckpointBuilder, inflate_span
 from crfs_dav.names import Digest, parse_digest
@@ -114,7 +114,7 @@ def build_gzip_index(pieces: Iterable[bytes], digest: Digest, limits: Limits) ->
     """
     blob, content = hashlib.new(digest.algorithm), hashlib.sha256()
     builder = CheckpointBuilder(_hashed(pieces, blob), span_limit=limits.chunk)
-    stream = PieceStream(_bounded(_hashed(builder.content(), content), limits.content))
+    stream = PieceStream(bounded(_hashed(builder.content(), content), limits.content, "tar"))
     columns = scan_tar(stream, limits)
     stream.drain()
     if blob.hexdigest() != digest.hex:
@@ -126,15 +126,6 @@ def build_gzip_index(pieces: Iterable[bytes], digest: Digest, limits: Limits) ->
 def _hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
     for piece in pieces:
         digest.update(piece)
-        yield piece
-
-
-def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
-    size = 0
-    for piece in pieces:
-        size += len(piece)
-        if size > limit:
-            raise OverLimit(f"tar: more than {limit} bytes; expected fewer")
         yield piece
 
 

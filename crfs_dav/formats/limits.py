@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from crfs_dav.errors import OverLimit
 
 MIB = 1 << 20
 
@@ -32,3 +35,13 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def bounded(pieces: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
+    """`pieces`; raises OverLimit, which names `what` they are, as soon as they are more than `limit` bytes."""
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise OverLimit(f"{what}: more than {limit} bytes; expected fewer")
+        yield piece
