@@ -67,6 +67,7 @@ class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     chunk_bytes: Size = 96 << 20
     listing_bytes: Size = 16 << 20
     spool_bytes: Size = 4 << 30
+    spool_age_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86400.0
     index_bytes: Size = 1 << 30
 
 

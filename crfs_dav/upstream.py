@@ -123,7 +123,10 @@ def _range_store(config: Config) -> ByteStore:
 def _spools(config: Config) -> Spools | None:
     if config.cache.spool_bytes == 0:
         return None
-    return Spools(config.cache_directory() / "spool", config.cache.spool_bytes)
+    cache = config.cache
+    files = MappedFiles(config.cache_directory() / "spool", cache.spool_bytes, max_age_seconds=cache.spool_age_seconds)
+    files.make_room(0)  # by removing what is too old
+    return Spools(files)
 
 
 def _copies(config: Config, passes: Passes) -> Copies | None:

@@ -1,5 +1,7 @@
 """Files that are used where they lie: mapped into memory, and so shared by all processes through the page cache.
 
+Large ones are read instead, by those who open them: a mapped file that something cuts short ends the process.
+
 One file a key, `<algorithm>-<hex>/<rest>`, written under another name and renamed, and never changed after that. What
 is in a file is its reader's to check. For any thread; any number of processes share the folder.
 """
@@ -15,7 +17,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from math import inf
 from pathlib import Path
+from typing import BinaryIO
 
 from crfs_dav.cache.eviction import Eviction, stored_size
 from crfs_dav.cache.lockfile import held_lock
@@ -28,40 +32,82 @@ _log = logging.getLogger(__name__)
 
 
 class MappedFiles:
-    """At most `max_bytes` of files in `directory`; a file that is removed stays readable for those who mapped it.
+    """At most `max_bytes` of files in `directory`, none unused for `max_age_seconds`.
 
-    A disk that is full, read-only or forbidden makes it forget, and is logged once.
+    A file that is removed stays readable for those who have it. A disk that is full, read-only or forbidden makes it
+    forget, and is logged once.
     """
 
-    def __init__(self, directory: Path, max_bytes: int, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        max_bytes: int,
+        *,
+        max_age_seconds: float = inf,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._directory = directory
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._clock = clock
-        self._eviction = Eviction(directory, max_bytes, clock=clock)
+        self._eviction = Eviction(directory, max_bytes, clock=clock, max_age_seconds=max_age_seconds)
         self._complained = threading.Event()
 
     def get(self, key: str) -> memoryview | None:
         """The file kept under `key`, unchecked, or None. It costs nothing until it is looked at."""
-        path = self._path(key)
-        if path is None:
+        file = self.open(key)
+        if file is None:
             return None
         try:
-            with path.open("rb") as file:
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                used = os.fstat(file.fileno()).st_mtime
-            if abs(self._clock() - used) > _TOUCH_SECONDS:
-                os.utime(path, (self._clock(), self._clock()))
-        except FileNotFoundError:
-            return None
+            with file:
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         except (OSError, ValueError) as error:  # ValueError: an empty file
             self._complain(error)
             return None
-        return memoryview(data)
+
+    def open(self, key: str) -> BinaryIO | None:
+        """The file kept under `key`, unchecked, to be read, or None."""
+        path = self._path(key)
+        if path is None:
+            return None
+        self.make_room(0)
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._complain(error)
+            return None
+        self.is_kept(key, file)
+        return file
+
+    def is_kept(self, key: str, file: BinaryIO) -> bool:
+        """Whether `file`, which `open` gave for `key`, has not been removed; it counts as used just now."""
+        path, status = self._path(key), os.fstat(file.fileno())
+        if path is None or status.st_nlink == 0:
+            return False
+        if abs(self._clock() - status.st_mtime) > _TOUCH_SECONDS:
+            try:
+                os.utime(path, (self._clock(), self._clock()))
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                self._complain(error)
+        return True
+
+    def make_room(self, size: int) -> bool:
+        """Remove what is too old, or too much once a draft has grown by `size` bytes; False where it must not grow."""
+        try:
+            return self._eviction.make_room(size)
+        except FileNotFoundError:  # no folder, nothing in it
+            return True
+        except OSError as error:
+            self._complain(error)
+            return True
 
     def put(self, key: str, pieces: Sequence[bytes | memoryview]) -> None:
         """Keep `pieces` as one file under `key`, unless it is too large, or the disk does not take it."""
         path, size = self._path(key), sum(map(len, pieces))
-        if path is None or size > self._max_bytes:
+        if path is None or size > self.max_bytes:
             return
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,7 +156,7 @@ class MappedFiles:
     def adopt(self, key: str, draft: Path) -> memoryview:
         """The file at `draft`, moved under `key`; where that cannot be, its bytes. Raises OSError without a file."""
         path, where, size = self._path(key), draft, draft.stat().st_size
-        if path is not None and size <= self._max_bytes:
+        if path is not None and size <= self.max_bytes:
             try:
                 self._eviction.make_room(stored_size(size))
                 where = draft.replace(path)
@@ -118,6 +164,12 @@ class MappedFiles:
                 self._complain(error)
         kept = self.get(key) if where == path else None
         return memoryview(where.read_bytes()) if kept is None else kept
+
+    def move(self, key: str, draft: Path) -> None:
+        """Have the file at `draft` under `key`, whose bytes `make_room` was told of; raises OSError."""
+        path = self._path(key)
+        if path is not None:
+            draft.replace(path)
 
     def _folder(self, key: str) -> Path | None:
         """Folder of `key`, made if it is not there."""
@@ -135,7 +187,7 @@ class MappedFiles:
     def _complain(self, error: Exception) -> None:
         if not self._complained.is_set():
             self._complained.set()
-            _log.warning("indexes: %s; expected a folder to keep files in, going on without where it fails", error)
+            _log.warning("cache: %s; expected a folder to keep files in, going on without where it fails", error)
 
 
 def _remove(path: Path) -> None:

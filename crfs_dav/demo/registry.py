@@ -23,8 +23,10 @@ from crfs_dav.demo.listings import answer_own_listing
 from crfs_dav.demo.login import TOKEN_PATH, Login
 from crfs_dav.demo.storage import Storage
 from crfs_dav.demo.uploads import Uploads, Writing
+from crfs_dav.formats.zstdframe import MAGIC as ZSTD_MAGIC
+from crfs_dav.formats.zstdframe import decode
 from crfs_dav.names import Digest, parse_digest
-from crfs_dav.oci import OCI_CONFIG, OCI_INDEX, OCI_LAYER_GZIP, OCI_MANIFEST, Platform
+from crfs_dav.oci import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_LAYER_GZIP, OCI_MANIFEST, Platform
 
 Layer = tuple[bytes, Mapping[str, str]]  # blob and annotations
 
@@ -111,7 +113,8 @@ class DemoRegistry:
             "mediaType": OCI_MANIFEST,
             "config": self._add_described(repository, document, OCI_CONFIG),
             "layers": [
-                self._add_described(repository, blob, OCI_LAYER_GZIP) | ({"annotations": dict(notes)} if notes else {})
+                self._add_described(repository, blob, _layer_type(blob))
+                | ({"annotations": dict(notes)} if notes else {})
                 for blob, notes in layers
             ],
         }
@@ -189,6 +192,16 @@ class DemoRegistry:
         }
 
 
+def _layer_type(blob: bytes) -> str:
+    if blob.startswith(ZSTD_MAGIC):
+        return f"{OCI_LAYER}+zstd"
+    return OCI_LAYER if blob[257:262] == b"ustar" else OCI_LAYER_GZIP
+
+
 def _diff_id(blob: bytes) -> str:
-    tar = gzip.decompress(blob) if blob.startswith(b"\x1f\x8b") else blob
+    tar = blob
+    if blob.startswith(b"\x1f\x8b"):
+        tar = gzip.decompress(blob)
+    elif blob.startswith(ZSTD_MAGIC):
+        tar = b"".join(decode([blob]))
     return f"sha256:{hashlib.sha256(tar).hexdigest()}"

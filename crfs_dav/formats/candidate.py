@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
@@ -11,7 +11,7 @@ from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import Digest
 from crfs_dav.oci import Descriptor
-from crfs_dav.readers import ByteStore, ReaderAt
+from crfs_dav.readers import ByteStore, ReaderAt, stream
 
 HEAD_SIZE = 512  # bytes; hold a tar header
 TAIL_SIZE = MIB  # bytes; holds footer and TOC of about 20,000 entries
@@ -58,6 +58,13 @@ class Candidate:
     def head(self) -> bytes:
         """Its first 512 bytes, fewer of a smaller blob; out of the tail where that has them."""
         return self.tail[:HEAD_SIZE] if len(self.tail) == self.blob.size else self.blob.read_at(0, HEAD_SIZE)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of the blob in order, out of the tail where that has it; raises what the blob raises."""
+        if len(self.tail) == self.blob.size:
+            yield self.tail
+        else:
+            yield from stream(self.blob)
 
     def from_tail(self, start: int, end: int) -> tuple[bytes, memoryview]:
         """Blob bytes `[start, end)` in two parts: what a read brings that the tail has not, and what the tail has."""

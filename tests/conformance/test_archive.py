@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from crfs_dav.archive import Archive, Entry, Kind
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
 from tests.support.archives import Member, tar_of
@@ -57,27 +57,26 @@ def compact() -> Archive:
 _TYPES = {Kind.DIR: b"5", Kind.REG: b"0", Kind.SYMLINK: b"2", Kind.HARDLINK: b"1", Kind.CHAR: b"3", Kind.BLOCK: b"4"}
 
 
-def tar_zstd() -> Archive:
+def tar_zstd(folder: Path) -> Archive:
     members = [
         Member(entry.name, _TYPES.get(entry.kind, b"6"), data, entry.link_name, entry.mode, entry.uid, entry.gid)
         for entry, data in ITEMS
     ]
-    with TemporaryDirectory() as directory:
-        return open_zstd(frame(tar_of(*members)), spools=Spools(Path(directory), 1 << 20))
+    return open_zstd(frame(tar_of(*members)), spools=Spools(MappedFiles(folder, 1 << 20)))
 
 
-ARCHIVES: dict[str, Callable[[], Archive]] = {
-    "memory": lambda: MemoryArchive(ITEMS),
-    "eStargz": lambda: open_blob(crafted(Crafter()).build()),
-    "eStargz, compact JSON": compact,
+ARCHIVES: dict[str, Callable[[Path], Archive]] = {
+    "memory": lambda folder: MemoryArchive(ITEMS),
+    "eStargz": lambda folder: open_blob(crafted(Crafter()).build()),
+    "eStargz, compact JSON": lambda folder: compact(),
     "tar+zstd": tar_zstd,
-    "stargz": lambda: open_blob(crafted(Crafter(footer=STARGZ_FOOTER, digests=False)).build()),
+    "stargz": lambda folder: open_blob(crafted(Crafter(footer=STARGZ_FOOTER, digests=False)).build()),
 }
 
 
 @pytest.fixture(params=ARCHIVES)
-def archive(request: pytest.FixtureRequest) -> Archive:
-    made: Archive = ARCHIVES[request.param]()
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
+    made: Archive = ARCHIVES[request.param](tmp_path)
     return made
 
 

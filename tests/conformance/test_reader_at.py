@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.demo.registry import DemoRegistry
@@ -51,7 +52,7 @@ def tar_zstd(frame_size: int) -> Iterator[ReaderAt]:
     tar = tar_of(dir_("d/"), file("f", CONTENT), file("g", b"after"))
     blob = b"".join(frame(tar[start : start + frame_size]) for start in range(0, len(tar), frame_size))
     with TemporaryDirectory() as directory:
-        yield open_zstd(blob, spools=Spools(Path(directory), 1 << 20)).open(1)
+        yield open_zstd(blob, spools=Spools(MappedFiles(Path(directory), 1 << 20))).open(1)
 
 
 @contextmanager

@@ -71,7 +71,7 @@ def _main(path: Path, digest: Digest, scratch: Path, limits: Limits) -> Outcome:
     descriptor = Descriptor("", digest, file.size)
     means = Means(
         MemoryStore(32 << 20),
-        Spools(scratch / "spool", _HUGE),
+        Spools(MappedFiles(scratch / "spool", _HUGE)),
         limits,
         ColumnStore(MappedFiles(scratch / "indexes", _HUGE)),
         passes=Passes(patience_seconds=600),

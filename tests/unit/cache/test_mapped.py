@@ -103,3 +103,71 @@ def test_a_disk_that_takes_nothing_is_said_once(tmp_path: Path, caplog: pytest.L
             files.discard(KEY)
 
     assert len(caplog.records) == 1
+
+
+def test_an_opened_file_is_known_to_be_kept_until_it_is_removed_or_replaced(tmp_path: Path) -> None:
+    files = MappedFiles(tmp_path, MAX_BYTES)
+    files.put(KEY, [b"old"])
+    file = files.open(KEY)
+    assert file is not None
+    with file:
+        assert files.is_kept(KEY, file)
+        files.put(KEY, [b"newer"])
+        assert not files.is_kept(KEY, file)
+        assert file.read() == b"old"
+
+
+def test_a_draft_is_moved_into_its_place(tmp_path: Path) -> None:
+    files = MappedFiles(tmp_path, MAX_BYTES)
+    draft = files.draft(KEY)
+    assert draft is not None
+    draft.write_bytes(b"data")
+    files.move(KEY, draft)
+
+    assert file_of(tmp_path).read_bytes() == b"data"
+
+
+def test_what_nobody_uses_for_long_goes_and_what_is_used_stays(tmp_path: Path) -> None:
+    now = [1_000_000.0]
+    other = f"{digest_of(b'other')}/x"
+    files = MappedFiles(tmp_path, MAX_BYTES, max_age_seconds=1000, clock=lambda: now[0])
+    for key in (KEY, other):
+        files.put(key, [b"data"])
+        path = tmp_path / key.split("/")[0].replace(":", "-") / key.split("/")[1]
+        os.utime(path, (now[0], now[0]))
+    now[0] += 900
+    assert files.get(KEY) is not None
+    now[0] += 3700 - 900  # more than an hour after the look before
+    os.utime(tmp_path / digest_of(b"layer").file_name / "estargz-1", (now[0] - 900, now[0] - 900))
+
+    assert MappedFiles(tmp_path, MAX_BYTES, max_age_seconds=1000, clock=lambda: now[0]).make_room(0)
+    assert files.get(KEY) is not None
+    assert files.get(other) is None
+
+
+def test_drafts_are_counted_and_never_removed_under_their_writers(tmp_path: Path) -> None:
+    files = MappedFiles(tmp_path, MAX_BYTES)
+    files.put(KEY, [bytes(MAX_BYTES // 2)])
+    draft = files.draft(f"{digest_of(b'other')}/x")
+    assert draft is not None
+    with draft.open("wb") as file:
+        grown = 0
+        while files.make_room(64 << 10):
+            file.write(bytes(64 << 10))
+            file.flush()
+            grown += 64 << 10
+
+    assert files.get(KEY) is None
+    assert draft.exists()
+    assert MAX_BYTES * 3 // 4 < grown <= MAX_BYTES * 17 // 16
+
+
+def test_a_draft_whose_writer_died_is_swept_away(tmp_path: Path) -> None:
+    files = MappedFiles(tmp_path, MAX_BYTES)
+    draft = files.draft(KEY)
+    assert draft is not None
+    draft.write_bytes(b"half")
+    os.utime(draft, (1_000_000_000, 1_000_000_000))
+
+    files.put(f"{digest_of(b'other')}/x", [b"data"])
+    assert not draft.exists()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.archive import Archive
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
@@ -33,7 +34,7 @@ STORED = b"one" * 2000 + b"end"
 
 @pytest.fixture
 def spools(tmp_path: Path) -> Spools:
-    return Spools(tmp_path / "spool", 64 * MIB)
+    return Spools(MappedFiles(tmp_path / "spool", 64 * MIB))
 
 
 def opened(tar: bytes, spools: Spools) -> Archive:

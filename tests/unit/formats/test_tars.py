@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crfs_dav.archive import Archive
+from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.errors import Corrupt, CrfsError
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
@@ -43,7 +44,7 @@ BLOBS = {
 
 @pytest.fixture
 def spools(tmp_path: Path) -> Spools:
-    return Spools(tmp_path / "spool", 64 * MIB)
+    return Spools(MappedFiles(tmp_path / "spool", 64 * MIB))
 
 
 def opened(blob: RecordingReader, spools: Spools | None, digest: str | None = None) -> Archive | None:
@@ -112,7 +113,7 @@ def test_broken_bytes_raise_only_our_errors(tmp_path_factory: pytest.TempPathFac
     for _ in range(data.draw(st.integers(1, 3))):
         broken[data.draw(st.integers(3, len(broken) - 1))] = data.draw(st.integers(0, 255))
     try:
-        archive = opened(RecordingReader(bytes(broken)), Spools(tmp_path_factory.mktemp("spool"), MIB))
+        archive = opened(RecordingReader(bytes(broken)), Spools(MappedFiles(tmp_path_factory.mktemp("spool"), MIB)))
     except CrfsError:
         return
     if archive is not None:
