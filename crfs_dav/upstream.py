@@ -91,7 +91,8 @@ def _local(config: Config, means: Means) -> Local | None:
     folder = Path(config.local).expanduser()
     if not folder.is_dir():
         raise BadConfig(f"local: {folder}; expected a folder")
-    own = replace(means, chunks=MemoryStore(config.cache.range_bytes))
+    believing = replace(means.limits, verified_tar=0)  # what lies here
+    own = replace(means, chunks=MemoryStore(config.cache.range_bytes), limits=believing)
     files = LocalImages(LocalFolder(folder), own)
     return Local(files, ImageStore(files, MemoryStore(0), own))
 
@@ -102,6 +103,7 @@ def layer_limits(limits: LimitsConfig) -> Limits:
         toc_compressed=limits.toc_compressed_bytes,
         toc_inflated=limits.toc_inflated_bytes,
         content=limits.content_bytes,
+        verified_tar=limits.verified_tar_bytes,
         entries=limits.entries,
         image_entries=limits.image_entries,
         text_in_all=limits.names_bytes,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.names import digest_of
 from tests.support.archives import dir_, file, tar_of
@@ -21,7 +22,7 @@ ONE_FRAME = frame(TAR)
 FRAMES = b"".join(frame(TAR[start : start + 400_000]) for start in range(0, len(TAR), 400_000))
 NAMES = ["etc/", "noise"]
 
-either = pytest.mark.parametrize("blob", [ONE_FRAME, FRAMES], ids=["one frame", "many frames"])
+either = pytest.mark.parametrize("blob", [ONE_FRAME, FRAMES, TAR], ids=["one frame", "many frames", "not packed"])
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def test_the_whole_blob_is_asked_for_once(registry: DemoRegistry, blob: bytes, t
     path = layer(registry, blob)
     with site(registry, tmp_path) as crfs:
         assert crfs.names(f"{path}/") == NAMES
+        assert crfs.names(f"{path}/etc/") == ["last", "passwd"]
         requests = blob_requests(registry, blob)
 
     assert [request for request in requests if request == (0, len(blob))] == [(0, len(blob))]
@@ -58,9 +60,9 @@ def test_the_whole_blob_is_asked_for_once(registry: DemoRegistry, blob: bytes, t
 
 
 def test_one_frame_is_read_from_the_spool_and_many_by_one_range_a_file(registry: DemoRegistry, tmp_path: Path) -> None:
-    for blob, count in ((ONE_FRAME, 0), (FRAMES, 1)):
+    for number, (blob, count) in enumerate([(ONE_FRAME, 0), (FRAMES, 1), (TAR, 1)]):
         path = layer(registry, blob)
-        with site(registry, {"directory": str(tmp_path / str(count)), "disk_bytes": 0, "range_bytes": 0}) as crfs:
+        with site(registry, {"directory": str(tmp_path / f"{number}"), "disk_bytes": 0, "range_bytes": 0}) as crfs:
             crfs.names(f"{path}/")
             blob_requests(registry, blob)
             assert crfs.get(f"{path}/noise").body == NOISE
@@ -81,6 +83,39 @@ def test_after_a_restart_the_registry_is_asked_for_nothing_that_the_spool_has(
         assert crfs.get(f"{path.replace('/layers/', '/images/')[:-2]}/etc/passwd").body == b"root"
 
     assert blob_requests(registry, ONE_FRAME) == []
+
+
+@either
+def test_after_a_restart_listings_cost_no_request_for_the_blob(
+    registry: DemoRegistry, blob: bytes, tmp_path: Path
+) -> None:
+    path = layer(registry, blob)
+    for _ in ("first", "restarted"):
+        blob_requests(registry, blob)
+        with site(registry, tmp_path) as crfs:
+            assert crfs.names(f"{path}/") == NAMES
+
+    assert blob_requests(registry, blob) == []
+
+
+def test_a_bit_that_changes_in_a_tar_after_the_pass_is_never_served(registry: DemoRegistry, tmp_path: Path) -> None:
+    path = layer(registry, TAR)
+    with site(registry, {"directory": str(tmp_path), "disk_bytes": 0, "range_bytes": 0}) as crfs:
+        crfs.names(f"{path}/")
+        registry.faults.path_contains = str(digest_of(TAR))
+        registry.faults.flipped_bit = 1
+        assert crfs.get(f"{path}/etc/last").body == b"end"
+        registry.faults.flipped_bit = ALWAYS
+        assert crfs.get(f"{path}/etc/passwd").status == 502
+
+
+def test_of_a_large_tar_only_what_is_read_is_fetched(registry: DemoRegistry, tmp_path: Path) -> None:
+    path = layer(registry, TAR)
+    with site(registry, tmp_path, limits={"verified_tar_bytes": 0}) as crfs:
+        assert crfs.get(f"{path}/etc/last").body == b"end"
+
+    assert (0, len(TAR)) not in blob_requests(registry, TAR)
+    assert list((tmp_path / "indexes").rglob("streamed-*")) == []
 
 
 def test_two_servers_on_one_disk_unpack_a_layer_once(registry: DemoRegistry, tmp_path: Path) -> None:

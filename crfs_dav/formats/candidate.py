@@ -29,7 +29,8 @@ class Means:
     """What opening and reading archives may use and cost.
 
     Decoded chunks are kept in `chunks`, what a TOC says in `columns`. Without `passes`, nothing that
-    has to be read through is opened, and without `spools` nothing that needs a spool besides.
+    has to be read through is opened, and without `spools` nothing that needs a spool besides. `source` is who sends
+    the blobs: what cannot be verified is shared with none of another source.
     """
 
     chunks: ByteStore
@@ -37,6 +38,7 @@ class Means:
     limits: Limits = DEFAULT_LIMITS
     columns: ColumnStore = NOT_KEPT
     passes: Passes | None = None
+    source: str = ""
     find_toc: Callable[[Digest], bytes | None] = _no_toc  # of a layer whose TOC lies elsewhere, packed
 
 

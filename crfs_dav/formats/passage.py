@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from crfs_dav.errors import Corrupt, OverLimit, Unavailable
 from crfs_dav.formats.candidate import Candidate
@@ -64,7 +64,7 @@ class Passage:
         if self._spool is not None:
             self._spool.drop()
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Generator[bytes, None, None]:
         """The content; raises Corrupt."""
         decoder = self._decoder
         content = hashlib.sha256()

@@ -13,6 +13,7 @@ from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Candidate, Means, read_candidate
 from crfs_dav.formats.estargz import open_estargz, open_kept_estargz
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
+from crfs_dav.formats.streamed import kept_packing, open_kept_streamed
 from crfs_dav.formats.targz import open_kept_targz
 from crfs_dav.formats.zstdchunked import open_zstdchunked
 from crfs_dav.formats.zstdframe import MAGIC as ZSTD_MAGIC
@@ -47,6 +48,10 @@ def probe(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Probe:
     indexed = open_kept_targz(blob, descriptor, means)
     if indexed is not None:
         return Probe("tar, gzip", "index", len(indexed.entries))
+    packing = kept_packing(descriptor, means)
+    streamed = None if packing is None else open_kept_streamed(blob, descriptor, means)
+    if packing is not None and streamed is not None:
+        return Probe("tar" if packing == "tar" else f"tar, {packing}", "index", len(streamed.entries))
     candidate = read_candidate(blob, descriptor, means)
     flaw = ""
     try:
@@ -76,7 +81,7 @@ def _without_toc(candidate: Candidate, flaw: str) -> Probe:
     packed = _packing(candidate.head)
     if packed is None:
         return Probe("unknown", "whole", reason=flaw or "begins like no archive that is known")
-    if packed == "tar":
+    if packed == "tar" and candidate.blob.size > candidate.limits.verified_tar:
         return Probe(packed, "headers", reason=flaw)
     if packed == "tar, zstd" and candidate.means.spools is None:
         return Probe(packed, "whole", reason=flaw or "no table of contents, and no spool (spool_bytes) to unpack it in")

@@ -54,9 +54,14 @@ def open_kept_streamed(blob: ReaderAt, descriptor: Descriptor, means: Means) -> 
     Its content, where it cannot be read frame by frame and its spool is gone, is unpacked once more when somebody
     reads a file.
     """
-    file = None if toc_annotations(descriptor) else means.columns.load(descriptor.digest, _WHAT)
-    packing = None if file is None else parse_packing(file)
+    packing = kept_packing(descriptor, means)
     return None if packing is None else open_streamed(Candidate(blob, descriptor, b"", means), packing)
+
+
+def kept_packing(descriptor: Descriptor, means: Means) -> Packing | None:
+    """How a blob is packed of which `means.columns` has what a pass found; else None."""
+    file = None if toc_annotations(descriptor) else means.columns.load(descriptor.digest, _WHAT)
+    return None if file is None else parse_packing(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class _Stream:
 
     def scanned(self) -> Scan:
         """What the pass finds, made once for all who ask at the same time."""
-        return self.passes.run(f"{self.digest}/{_WHAT}", self._scanned)
+        return self.passes.run(f"{self.digest}/{_WHAT} {self.candidate.means.source}", self._scanned)
 
     def content(self, scan: Scan, frames: ReaderAt, codec: ChunkCodec) -> ChunkedFile:
         """The tar's bytes, verified, out of the scan's frames."""
@@ -101,8 +106,9 @@ class _Stream:
         )
 
     def _pass(self) -> Scan:
-        with closing(Passage(self.candidate, PACKINGS[self.packing])) as passage:
-            stream = PieceStream(passage.pieces())
+        passage = Passage(self.candidate, PACKINGS[self.packing])
+        with closing(passage), closing(passage.pieces()) as pieces:
+            stream = PieceStream(pieces)
             try:
                 columns = scan_tar(stream, self.candidate.limits)
                 stream.drain()

@@ -1,6 +1,7 @@
-"""Uncompressed tars: headers by ranges, payloads passed over; then each file is a range of the blob.
+"""Large uncompressed tars: headers by ranges, payloads passed over; then each file is a range of the blob.
 
-A tar has no digests below the blob's own, and nothing here reads all of it: what is read is passed on as it comes.
+A tar has no digests below the blob's own, and nothing here reads all of it: what is read is passed on as it comes, and
+kept for nobody who has the blob from elsewhere.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ class RangeStream:
 
 def open_tar_ranges(candidate: Candidate) -> Archive:
     """The archive in a blob that is a tar; raises Corrupt for a broken one, Unavailable while it is looked through."""
-    passes, key = candidate.means.passes, f"{candidate.descriptor.digest}/tar"
-    columns = _scan(candidate) if passes is None else passes.run(key, lambda: _scan(candidate))
+    means, key = candidate.means, f"{candidate.descriptor.digest}/tar"
+    passes = means.passes
+    columns = _scan(candidate) if passes is None else passes.run(f"{key} {means.source}", lambda: _scan(candidate))
     return TarArchive(columns, candidate.blob)
 
 

@@ -1,4 +1,9 @@
-"""Tars without a TOC: packed with zstd, or not at all. Told by their first bytes, whatever their media type."""
+"""Tars without a TOC: packed with zstd, or not at all. Told by their first bytes, whatever their media type.
+
+Nothing but the digest of the whole vouches for a tar that is not packed. One that is not large is therefore read
+through once, as what is packed; of a large one only the headers are, by ranges, and what it holds is passed on as it
+comes.
+"""
 
 from __future__ import annotations
 
@@ -20,4 +25,7 @@ def open_tarzstd(candidate: Candidate) -> Archive | None:
 
 def open_tar(candidate: Candidate) -> Archive | None:
     """The archive in the blob; None for what is no tar. Raises Corrupt for a broken one, Unavailable."""
-    return open_tar_ranges(candidate) if candidate.head[_USTAR] == b"ustar" else None
+    if candidate.head[_USTAR] != b"ustar":
+        return None
+    is_verified = candidate.blob.size <= candidate.limits.verified_tar
+    return (open_streamed(candidate, "tar") if is_verified else None) or open_tar_ranges(candidate)

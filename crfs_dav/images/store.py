@@ -1,7 +1,8 @@
 """Manifests, configs, layers and images by digest: opened once, kept, shared.
 
 Everything here is content-addressed and so never goes stale; what a tag means now is `catalog`'s to say.
-Two images that share a layer share its tree.
+Two images of a registry that share a layer share its tree. What has passed the digest that it is kept under is shared
+by all registries; nothing else is, so that one that lies harms nobody else's images.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Protocol
 
 from crfs_dav.archive import ReadThrough
 from crfs_dav.cache.copies import Copies
+from crfs_dav.cache.partition import Partition
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import AccessDenied, Corrupt, NoRoom, NotFound
 from crfs_dav.formats.candidate import Means
@@ -24,7 +26,7 @@ from crfs_dav.formats.probe import Probe, probe
 from crfs_dav.images.documents import keep_document, kept_document
 from crfs_dav.images.expiring import Expiring
 from crfs_dav.images.kept import Kept
-from crfs_dav.names import Digest, Repository
+from crfs_dav.names import Digest, Registry, Repository
 from crfs_dav.oci import (
     MANIFEST_SIZE_LIMIT,
     TITLE_ANNOTATION,
@@ -55,7 +57,7 @@ _TOO_MANY_ENTRIES = "entries: with this layer the image has more than image_entr
 _NO_FORMAT = "no tar, packed or not, by its bytes"
 
 
-LayerKey = tuple[Digest, str]
+LayerKey = tuple[Registry, Digest, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class ImageStore:
         self._manifests: Kept[Digest, Manifest | Index] = Kept(_DOCUMENT_BYTES, lambda value: len(value.document))
         self._documents: Kept[Digest, bytes] = Kept(_DOCUMENT_BYTES, len)
         self._layers: Kept[LayerKey, Layer] = Kept(_TREE_ENTRIES, lambda layer: layer.entry_count + 1)
-        self._images: Kept[Digest, Image] = Kept(_IMAGES, lambda image: 1)
+        self._images: Kept[tuple[Registry, Digest], Image] = Kept(_IMAGES, lambda image: 1)
         self._flawed_layers: Expiring[LayerKey, Layer] = Expiring(_FLAW_SECONDS)
         self._roots: Kept[tuple[Digest, *LayerKey], Directory] = Kept(_IMAGES, lambda root: 1)
 
@@ -161,7 +163,7 @@ class ImageStore:
         blob = self._client.blob(repository, descriptor)
         if self._copies is not None:
             blob = self._copies.reader(blob, descriptor.digest)
-        return CachedReader(blob, descriptor.digest, self._ranges)
+        return CachedReader(blob, descriptor.digest, Partition(self._ranges, str(repository.registry)))
 
     def config(self, repository: Repository, manifest: Manifest) -> ImageConfig | None:
         """The image's config; None where it has none that says anything; raises Unavailable.
@@ -176,7 +178,7 @@ class ImageStore:
 
     def layer(self, repository: Repository, descriptor: Descriptor) -> Layer:
         """The opened layer; one that breaks its format or its bounds has a flaw. Raises what the registry raises."""
-        key = _layer_key(descriptor)
+        key = _layer_key(repository, descriptor)
         flawed = self._flawed_layers.peek(key)
         if flawed is not None:
             return flawed
@@ -208,29 +210,31 @@ class ImageStore:
         """How the layer can be read, without reading it through; raises what the registry raises."""
         return probe(self.blob(repository, descriptor), descriptor, self._means_of(repository))
 
-    def opened_layer(self, descriptor: Descriptor) -> Layer | None:
+    def opened_layer(self, repository: Repository, descriptor: Descriptor) -> Layer | None:
         """The layer, if it is open already; None else, and nothing is asked for it."""
-        return self._layers.peek(_layer_key(descriptor)) or self._flawed_layers.peek(_layer_key(descriptor))
+        key = _layer_key(repository, descriptor)
+        return self._layers.peek(key) or self._flawed_layers.peek(key)
 
     def layer_root(self, repository: Repository, manifest: Manifest, descriptor: Descriptor) -> Directory | None:
         """The layer's tree with links followed inside it; None where it has no tree."""
         tree = self.image_layer(repository, manifest, descriptor).tree
         if tree is None:
             return None
-        key = (manifest.config.digest, *_layer_key(descriptor))
+        key = (manifest.config.digest, *_layer_key(repository, descriptor))
         tree_id = "/".join(map(str, key))
         return self._roots.get(key, lambda: self._followed(repository, manifest, tree, tree_id))
 
     def image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         """The opened image, its layers opened in parallel; raises what the registry raises."""
+        key = (repository.registry, descriptor.digest)
 
         def opened() -> Image:
-            return self._images.get(descriptor.digest, lambda: self._open_image(repository, descriptor, manifest))
+            return self._images.get(key, lambda: self._open_image(repository, descriptor, manifest))
 
         image = opened()
-        if all(self._is_settled(layer) for _, layer in image.flawed_layers):
+        if all(self._is_settled(repository, layer) for _, layer in image.flawed_layers):
             return image
-        self._images.discard(descriptor.digest)  # what could not be read may be readable by now
+        self._images.discard(key)  # what could not be read may be readable by now
         return opened()
 
     def _open_manifest(self, repository: Repository, descriptor: Descriptor) -> Manifest | Index:
@@ -260,7 +264,9 @@ class ImageStore:
         return Layer(descriptor, tree, len(archive.entries), diff_id=diff_id)
 
     def _means_of(self, repository: Repository) -> Means:
-        return replace(self._means, find_toc=partial(self._find_toc, repository))
+        source = str(repository.registry)
+        chunks = Partition(self._means.chunks, source)
+        return replace(self._means, chunks=chunks, source=source, find_toc=partial(self._find_toc, repository))
 
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         def opened(layer: Descriptor) -> Layer:
@@ -281,10 +287,10 @@ class ImageStore:
             is_beyond = count > self._means.limits.image_entries
             yield Layer(layer.descriptor, None, flaw=_TOO_MANY_ENTRIES) if is_beyond else layer
 
-    def _is_settled(self, layer: Layer) -> bool:
+    def _is_settled(self, repository: Repository, layer: Layer) -> bool:
         if layer.flaw == _TOO_MANY_ENTRIES or layer.diff_id is not None:
             return True
-        return self.opened_layer(layer.descriptor) is layer
+        return self.opened_layer(repository, layer.descriptor) is layer
 
     def _followed(self, repository: Repository, manifest: Manifest, tree: Directory, tree_id: str) -> Directory:
         def created() -> datetime | None:
@@ -294,6 +300,6 @@ class ImageStore:
         return follow_links(tree, tree_id=tree_id, default_mtime=created)
 
 
-def _layer_key(descriptor: Descriptor) -> LayerKey:
-    """Digest, and what is said of the TOC: a manifest that says wrong things of a layer harms no other manifest."""
-    return descriptor.digest, toc_annotations(descriptor)
+def _layer_key(repository: Repository, descriptor: Descriptor) -> LayerKey:
+    """Who sent it, digest, and what is said of the TOC: a registry or manifest that lies of a layer harms no other."""
+    return repository.registry, descriptor.digest, toc_annotations(descriptor)

@@ -96,7 +96,14 @@ def _layer_row(store: ImageStore, image: Subject, number: int, created_by: str |
     name = (
         Child(str(number), str(number)) if image.has_layers and may_be_archive(layer, image.manifest) else str(number)
     )
-    return (name, created_by, layer.size, format_of(layer), _is_readable(store, layer), str(layer.digest))
+    return (
+        name,
+        created_by,
+        layer.size,
+        format_of(layer),
+        _is_readable(store, image.repository, layer),
+        str(layer.digest),
+    )
 
 
 def format_of(layer: Descriptor) -> str:
@@ -111,10 +118,10 @@ def format_of(layer: Descriptor) -> str:
     return f"tar, {packing}" if packing in ("gzip", "zstd") else "tar"
 
 
-def _is_readable(store: ImageStore, layer: Descriptor) -> str | None:
+def _is_readable(store: ImageStore, repository: Repository, layer: Descriptor) -> str | None:
     if not is_archive(layer):
         return None
-    opened = store.opened_layer(layer)
+    opened = store.opened_layer(repository, layer)
     if opened is not None:
         return "no, only whole" if opened.tree is None else "yes"
     return "yes" if format_of(layer) in (_ESTARGZ, _ZSTD_CHUNKED) else "not opened yet"

@@ -18,7 +18,7 @@ from tests.support.archives import dir_, file, tar_of, targz_of
 from tests.support.images import NOISE, Layer, add_layers, layer_of
 from tests.support.process import run_cli
 from tests.support.site import asked, site
-from tests.support.zstdchunked import ZstdCrafter
+from tests.support.zstdchunked import ZstdCrafter, frame
 
 TAR = tar_of(dir_("etc/"), file("etc/passwd", b"root"))
 STARGZ = layer_of(dir_("etc/"), file("etc/passwd", b"root"), file("noise", NOISE))
@@ -62,7 +62,7 @@ def inspect(
         ((STARGZ[0], {}), ("stargz", "toc", 3, None)),
         (ZstdCrafter().dir("etc/").file("etc/passwd", b"root").build(), ("zstd:chunked", "toc", 2, None)),
         ((targz_of(TAR), {}), ("tar, gzip", "pass", None, "no table of contents")),
-        ((TAR, {}), ("tar", "headers", None, None)),
+        ((TAR, {}), ("tar", "pass", None, "no table of contents")),
         ((b"\x28\xb5\x2f\xfd" + bytes(600), {}), ("tar, zstd", "pass", None, "no table of contents")),
         ((b"something else", {}), ("unknown", "whole", None, "begins like no archive that is known")),
         ((b"", {}), ("unknown", "whole", None, "begins like no archive that is known")),
@@ -80,10 +80,20 @@ def test_a_layers_format_and_way_of_reading(
     assert found["size"] == len(layer[0])
 
 
-def test_a_layer_that_was_indexed_is_read_by_its_index(
-    registry: DemoRegistry, inspect: Command, tmp_path: Path
+def test_a_large_tar_is_read_by_its_headers(registry: DemoRegistry, inspect: Command, tmp_path: Path) -> None:
+    add_layers(registry, "a/b", "v1", (TAR, {}))
+    (tmp_path / "config.yaml").write_text("limits: {verified_tar_bytes: 100}")
+
+    found = inspect.json("v1", "--config", str(tmp_path / "config.yaml"))["layers"][0]
+
+    assert (found["format"], found["reading"], found["reason"]) == ("tar", "headers", None)
+
+
+@pytest.mark.parametrize("blob", [targz_of(TAR), frame(TAR), TAR], ids=["gzip", "zstd", "not packed"])
+def test_a_layer_that_was_read_through_is_read_by_its_index(
+    registry: DemoRegistry, inspect: Command, tmp_path: Path, blob: bytes
 ) -> None:
-    add_layers(registry, "a/b", "v1", (targz_of(TAR), {}))
+    add_layers(registry, "a/b", "v1", (blob, {}))
     with site(registry, tmp_path / "crfs-dav") as crfs:
         assert crfs.get(f"/images/{registry.host}/a/b/v1/etc/passwd").body == b"root"
 

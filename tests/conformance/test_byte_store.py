@@ -10,6 +10,7 @@ import pytest
 
 from crfs_dav.cache.disk import DiskStore
 from crfs_dav.cache.memory import MemoryStore
+from crfs_dav.cache.partition import Partition
 from crfs_dav.cache.tiered import TieredStore
 from crfs_dav.names import digest_of
 from crfs_dav.readers import ByteStore
@@ -21,6 +22,7 @@ MAX_BYTES = 1 << 20
 STORES: dict[str, Callable[[Path], ByteStore]] = {
     "memory": lambda folder: MemoryStore(MAX_BYTES),
     "disk": lambda folder: DiskStore(folder / "cache", MAX_BYTES),
+    "partition": lambda folder: Partition(DiskStore(folder / "cache", MAX_BYTES), "registry.example:5000"),
     "tiered": lambda folder: TieredStore([MemoryStore(MAX_BYTES // 8), DiskStore(folder / "cache", MAX_BYTES)]),
 }
 
