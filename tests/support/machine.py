@@ -33,6 +33,7 @@ TOOLS = {
     "mount.davfs": "davfs2",
     "nginx": "nginx-light",
     "openssl": "openssl",
+    "podman": "podman",
     "rclone": "rclone",
     "skopeo": "skopeo",
     "systemd-analyze": "systemd",
