@@ -139,6 +139,12 @@ def test_a_hard_link_to_a_symlink_is_that_symlink() -> None:
     assert (node.entry.kind, node.entry.link_name) == (Kind.SYMLINK, "nowhere")
 
 
+def test_a_hard_link_to_an_empty_file_is_an_empty_file() -> None:
+    tree = layer(file("t"), hardlink("l", "t"))
+    assert content(tree.lookup("l")) == b""
+    assert tree.lookup("l").entry.kind is Kind.REG
+
+
 NOT_RESOLVED: dict[str, list[Item]] = {
     "missing": [hardlink("l", "t")],
     "itself": [hardlink("l", "l")],
@@ -205,6 +211,12 @@ def test_names_that_differ_in_surrogates_only_stay_two() -> None:
     tree = layer(file("\udcc3\udca9", b"bytes"), file("é", b"text"))
     assert content(tree.lookup("é")) == b"text"
     assert content(tree.lookup("\udcc3\udca9")) == b"bytes"
+
+
+def test_names_that_differ_in_case_or_unicode_form_only_stay_two() -> None:
+    items = {"a": b"1", "A": b"2", "\u00e9": b"3", "e\u0301": b"4"}
+    tree = layer(*(file(name, data) for name, data in items.items()))
+    assert {name: content(node) for name, node in tree.children().items()} == items
 
 
 def test_a_big_directory_finds_every_name() -> None:
