@@ -226,6 +226,8 @@ class Fetched:
         offset = self.end
         while offset < chunk.last_end:
             data = self._blob.read_at(offset, min(MIB, chunk.last_end - offset))
+            if not data:
+                raise Corrupt(f"blob: ends at {offset}; expected a member up to {chunk.end}")
             yield from cut(data)
             offset += len(data)
 

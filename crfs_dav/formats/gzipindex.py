@@ -91,7 +91,8 @@ class SpanTable(Sequence[Chunk]):
         if {*sizes, len(self._digests) // _DIGEST_SIZE} != {count} or count == 0:
             raise Corrupt(f"spans: {count} in parts of other sizes; expected equal ones")
         are_ordered = all(map(_grow, (self._starts, self._contents, self._window_ends)))
-        if not are_ordered or self._window_ends[-1] != len(self._windows) or max(self._bits) > 7:
+        are_whole = self._contents[0] == 0 and self._window_ends[-1] == len(self._windows)
+        if not are_ordered or not are_whole or max(self._bits) > 7:
             raise Corrupt(f"spans: {count} that do not fit together; expected them in order")
 
 

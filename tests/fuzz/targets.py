@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 
-from crfs_dav.archive import Archive
 from crfs_dav.errors import NotFound
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.columnsfile import ColumnsFile, dump_columns, load_columns
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import parse_footer as parse_estargz_footer
-from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.tarentries import TarArchive
 from crfs_dav.formats.tarheaders import parse_headers
 from crfs_dav.formats.tarranges import scan_headers
@@ -24,22 +20,14 @@ from crfs_dav.local.layout import read_layout
 from crfs_dav.names import digest_of
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import BytesReader, ReaderAt
+from tests.fuzz.kept import KEPT
 from tests.fuzz.mutation import mutated
-from tests.support.archives import Member, dir_, file, hardlink, link, tar_of
+from tests.fuzz.streams import STREAMS
+from tests.fuzz.target import LIMITS, Target, read_archive
+from tests.support.archives import Member, dir_, file, hardlink, header_of, link, tar_of
 from tests.support.recording import NoStore
 from tests.support.stargz import STARGZ_FOOTER, Crafter, footer, go_json, member, toc_tar
 from tests.support.zstdchunked import ZstdCrafter
-
-LIMITS = Limits(toc_inflated=MIB, entries=10_000, chunk=MIB, content=4 * MIB)
-_READ = 4096  # bytes of each file
-
-
-@dataclass(frozen=True)
-class Target:
-    """Bytes from `make`, given to `read`."""
-
-    make: Callable[[Random], bytes]
-    read: Callable[[bytes], object]
 
 
 def _crafted(footer: str | None = None) -> Crafter:
@@ -49,6 +37,18 @@ def _crafted(footer: str | None = None) -> Crafter:
         "h", "hardlink", linkName="b"
     )
     return crafter if footer else crafter.inner_file("i", b"inner")
+
+
+def _old_sparse() -> bytes:
+    """A member of type S: its map in the header, and a block that goes on with it."""
+    header = bytearray(header_of(Member("s", b"S", b"abc"), "gnu"))
+    header[386:410] = b"%011o\0%011o\0" % (1000, 2)
+    header[482] = 1
+    header[483:495] = b"%011o\0" % 9000
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    further = b"%011o\0%011o\0" % (8000, 1)
+    return bytes(header) + further.ljust(512, b"\0") + b"abc".ljust(512, b"\0")
 
 
 _STARGZ = [_crafted().build(), _crafted(STARGZ_FOOTER).build()]
@@ -63,23 +63,25 @@ _TARS = [
     tar_of(file("x" * 200, b"1"), link("l", "y" * 300), Member("s", b"S", b"12"), form="gnu"),
     tar_of(file("s", b"1\n0\n3\n".ljust(512, b"\0") + b"abc").with_records(_SPARSE), file("z", b"z")),
 ]
+_MAPPED = {"GNU.sparse.size": b"9000", "GNU.sparse.map": b"100,3,8000,2", "GNU.sparse.name": b"true-name"}
+_PAIRED = {"GNU.sparse.size": b"9000", "GNU.sparse.numblocks": b"1", "GNU.sparse.offset": b"7"}
+_SPARSES = [
+    _TARS[-1],
+    tar_of(file("GNUSparseFile.1/x", b"abcde").with_records(_MAPPED), file("z", b"z")),
+    tar_of(file("x", b"abcde").with_records(_PAIRED | {"GNU.sparse.numbytes": b"5"}), file("z", b"z")),
+    tar_of(_old_sparse(), file("z", b"z"), form="gnu"),
+]
 _SAVED = tar_of(file("c", b'{"rootfs":{"diff_ids":[]}}'), file("manifest.json", b'[{"Config":"c","Layers":[]}]'))
 _INDEX = tar_of(file("oci-layout", b"{}"), file("index.json", b'{"manifests":[{"digest":"sha256:00","size":1}]}'))
 
 
 def _read_blob(blob: bytes) -> None:
-    _read_archive(open_archive(BytesReader(blob), _descriptor(blob), Means(NoStore(), limits=LIMITS)))
+    read_archive(open_archive(BytesReader(blob), _descriptor(blob), Means(NoStore(), limits=LIMITS)))
 
 
 def _read_zstd(blob: bytes) -> None:
     descriptor = Descriptor("", digest_of(blob), len(blob), _ZSTD[1])
-    _read_archive(open_archive(BytesReader(blob), descriptor, Means(NoStore(), limits=LIMITS)))
-
-
-def _read_archive(archive: Archive | None) -> None:
-    for position, entry in enumerate(archive.entries if archive else ()):
-        if entry.size:
-            archive.open(position).read_at(0, _READ)  # type: ignore[union-attr]
+    read_archive(open_archive(BytesReader(blob), descriptor, Means(NoStore(), limits=LIMITS)))
 
 
 def _descriptor(blob: bytes) -> Descriptor:
@@ -136,10 +138,13 @@ TARGETS = {
         _scan_and_dump,
     ),
     "tar files": Target(lambda random: mutated(random.choice(_TARS), random, fix_checksums=True), _read_blob),
+    "sparse files": Target(lambda random: mutated(random.choice(_SPARSES), random, fix_checksums=True), _read_blob),
     "tar names": Target(
         lambda random: mutated(random.choice(_TARS), random, fix_checksums=True),
         lambda data: list(parse_headers(data, 0)),
     ),
+    **STREAMS,
+    **KEPT,
     "layout": Target(
         lambda random: mutated(random.choice([_SAVED, _INDEX]), random, fix_checksums=True),
         lambda data: read_layout(_OneArchive(data)),

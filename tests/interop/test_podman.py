@@ -51,7 +51,15 @@ def saved(debian: Served, registry: RealRegistry, tmp_path_factory: pytest.TempP
     registry.push(layout, "plain", "test/podman")
     local = folder / "local"
     local.mkdir()
-    podman = ["podman", "--root", folder / "storage", "--runroot", folder / "run", "--storage-driver", "vfs"]
+    podman: list[str | Path] = [
+        "podman",
+        "--root",
+        folder / "storage",
+        "--runroot",
+        folder / "run",
+        "--storage-driver",
+        "vfs",
+    ]
     run([*podman, "pull", "--quiet", "--tls-verify=false", f"{registry.host}/test/podman:plain"])
     run([*podman, "tag", f"{registry.host}/test/podman:plain", _NAME])
     for form, (name, _) in _SHOWN.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import random
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.chunks import READ_LIMIT, Chunk, ChunkedFile, ChunkLoader, Run, extract, plan
 from crfs_dav.names import digest_of
+from crfs_dav.readers import BytesReader
 from tests.support.recording import DictStore, NoStore, RecordingReader
 from tests.support.stargz import Crafter, content, member, open_blob
 
@@ -224,3 +226,20 @@ def test_extract_gives_the_slice_or_corrupt(pieces: list[bytes], inner_offset: i
     else:
         with pytest.raises(Corrupt):
             extract(iter(pieces), chunk)
+
+
+def test_a_chunk_beyond_the_end_of_the_blob_is_corrupt() -> None:
+    chunk = Chunk(0, 10, 5, 1 << 40, digests=(digest_of(b"0123456789"),))
+    loader = ChunkLoader(BytesReader(b"short blob"), digest_of(b"layer"), DictStore())
+
+    with pytest.raises(Corrupt, match="expected"):
+        ChunkedFile("f", 10, [chunk], loader).read_at(0, 10)
+
+
+def test_a_member_that_the_blob_ends_in_is_corrupt() -> None:
+    packed = gzip.compress(bytes(300_000))
+    chunk = Chunk(0, 300_000, 0, 1 << 40, digests=(digest_of(b"another"),))
+    loader = ChunkLoader(BytesReader(packed[:-20]), digest_of(b"layer"), DictStore())
+
+    with pytest.raises(Corrupt, match=r"blob: ends at [0-9]+; expected a member up to 1099511627776"):
+        ChunkedFile("f", 300_000, [chunk], loader).read_at(0, 10)

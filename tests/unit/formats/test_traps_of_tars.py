@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from crfs_dav.archive import Archive
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
-from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.formats.tarstream import TarStream
@@ -27,6 +26,7 @@ from tests.support.zstdchunked import ZstdCrafter, frame
 OWN_FILES = ["stargz.index.json", ".prefetch.landmark", ".no.prefetch.landmark"]  # of stargz, at the root
 LARGE = (9 << 30) + 1  # bytes; more than octal digits can say
 MEDIA_TYPES = ["", "text/plain", OCI_LAYER, f"{OCI_LAYER}+gzip", f"{OCI_LAYER}+zstd"]
+EMPTY: Mapping[str, str] = {}
 Pack = Callable[[bytes], bytes]
 
 PACKED: dict[str, Pack] = {"gzip": targz_of, "zstd": frame, "not packed": lambda tar: tar}
@@ -34,10 +34,8 @@ PACKED: dict[str, Pack] = {"gzip": targz_of, "zstd": frame, "not packed": lambda
 packed = pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED)
 
 
-def opened(
-    blob: bytes, folder: Path, *, media_type: str = "", limits: Limits | None = None, **annotations: str
-) -> Archive:
-    means = Means(DictStore(), Spools(MappedFiles(folder, 1 << 20)), limits or Limits(), passes=Passes())
+def opened(blob: bytes, folder: Path, *, media_type: str = "", annotations: Mapping[str, str] = EMPTY) -> Archive:
+    means = Means(DictStore(), Spools(MappedFiles(folder, 1 << 20)), passes=Passes())
     archive = open_archive(BytesReader(blob), Descriptor(media_type, digest_of(blob), len(blob), annotations), means)
     assert archive is not None
     return archive
@@ -88,7 +86,7 @@ def test_trap_13_zstd_chunked_hides_them_at_the_root_only(tmp_path: Path) -> Non
         crafter.file(name, b"x")
     blob, annotations = crafter.build()
 
-    assert names(opened(blob, tmp_path, **annotations)) == [f"d/{name}" for name in OWN_FILES]
+    assert names(opened(blob, tmp_path, annotations=annotations)) == [f"d/{name}" for name in OWN_FILES]
 
 
 @packed
@@ -124,7 +122,7 @@ def blobs() -> dict[str, tuple[bytes, dict[str, str]]]:
 def test_trap_26_a_format_is_told_by_evidence_never_by_the_media_type(
     blob: bytes, annotations: dict[str, str], media_type: str, tmp_path: Path
 ) -> None:
-    archive = opened(blob, tmp_path, media_type=media_type, **annotations)
+    archive = opened(blob, tmp_path, media_type=media_type, annotations=annotations)
 
     assert names(archive) == ["d/", "d/f"]
     assert archive.open(1).read_at(0, 100) == b"content"
