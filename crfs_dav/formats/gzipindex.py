@@ -24,6 +24,7 @@ from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import inflate, prefix
+from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.limits import Limits, bounded
 from crfs_dav.formats.tarentries import PieceStream, scan_tar
 from crfs_dav.formats.zran import Checkpoint, CheckpointBuilder, inflate_span
@@ -113,20 +114,14 @@ def build_gzip_index(pieces: Iterable[bytes], digest: Digest, limits: Limits) ->
     Raises Corrupt, OverLimit, and NoCheckpoints where its content cannot be read in parts.
     """
     blob, content = hashlib.new(digest.algorithm), hashlib.sha256()
-    builder = CheckpointBuilder(_hashed(pieces, blob), span_limit=limits.chunk)
-    stream = PieceStream(bounded(_hashed(builder.content(), content), limits.content, "tar"))
+    builder = CheckpointBuilder(hashed(pieces, blob), span_limit=limits.chunk)
+    stream = PieceStream(bounded(hashed(builder.content(), content), limits.content, "tar"))
     columns = scan_tar(stream, limits)
     stream.drain()
     if blob.hexdigest() != digest.hex:
         raise Corrupt(f"blob: {digest.algorithm}:{blob.hexdigest()}; expected {digest}")
     facts = {"diff_id": f"sha256:{content.hexdigest()}"}
     return ColumnsFile(columns, _span_parts(builder.checkpoints, builder.end, builder.content_size), facts)
-
-
-def _hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    for piece in pieces:
-        digest.update(piece)
-        yield piece
 
 
 def _span_parts(points: Sequence[Checkpoint], end: int, content_size: int) -> Mapping[str, memoryview]:

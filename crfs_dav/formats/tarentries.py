@@ -140,7 +140,7 @@ class TarScan:
         return not name or too_long or len(components) > limits.depth
 
     def _row(self, header: TarHeader, text: bytes, digest: int) -> Row:
-        mtime = header.mtime * 1_000_000 // 1
+        mtime = header.mtime.numerator * 1_000_000 // header.mtime.denominator  # Fraction's own way is slow
         xattrs = {_utf8(key): value for key, value in header.xattrs.items() if not key.startswith("trusted.overlay.")}
         size = sum(len(key) + len(value) for key, value in xattrs.items())
         return Row(
