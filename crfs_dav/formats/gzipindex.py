@@ -26,6 +26,7 @@ from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import inflate, prefix
 from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.limits import Limits, bounded
+from crfs_dav.formats.progress import to_nobody
 from crfs_dav.formats.tarentries import PieceStream, scan_tar
 from crfs_dav.formats.zran import Checkpoint, CheckpointBuilder, inflate_span
 from crfs_dav.names import Digest, parse_digest
@@ -108,15 +109,17 @@ class GzipIndex:
             raise Corrupt(f"index: {error}") from None
 
 
-def build_gzip_index(pieces: Iterable[bytes], digest: Digest, limits: Limits) -> ColumnsFile:
-    """The index of the blob that `pieces` are, whose digest is checked.
+def build_gzip_index(
+    pieces: Iterable[bytes], digest: Digest, limits: Limits, *, tell: Callable[[bytes], None] = to_nobody
+) -> ColumnsFile:
+    """The index of the blob that `pieces` are, whose digest is checked; `tell` hears each name on the way.
 
     Raises Corrupt, OverLimit, and NoCheckpoints where its content cannot be read in parts.
     """
     blob, content = hashlib.new(digest.algorithm), hashlib.sha256()
     builder = CheckpointBuilder(hashed(pieces, blob), span_limit=limits.chunk)
     stream = PieceStream(bounded(hashed(builder.content(), content), limits.content, "tar"))
-    columns = scan_tar(stream, limits)
+    columns = scan_tar(stream, limits, tell=tell)
     stream.drain()
     if blob.hexdigest() != digest.hex:
         raise Corrupt(f"blob: {digest.algorithm}:{blob.hexdigest()}; expected {digest}")
