@@ -110,16 +110,21 @@ class GzipIndex:
 
 
 def build_gzip_index(
-    pieces: Iterable[bytes], digest: Digest, limits: Limits, *, tell: Callable[[bytes], None] = to_nobody
+    pieces: Iterable[bytes],
+    digest: Digest,
+    limits: Limits,
+    *,
+    columns: Columns | None = None,
+    tell: Callable[[bytes], None] = to_nobody,
 ) -> ColumnsFile:
-    """The index of the blob that `pieces` are, whose digest is checked; `tell` hears each name on the way.
+    """The index of the blob that `pieces` are, whose digest is checked; `columns` and `tell` as `scan_tar` has them.
 
     Raises Corrupt, OverLimit, and NoCheckpoints where its content cannot be read in parts.
     """
     blob, content = hashlib.new(digest.algorithm), hashlib.sha256()
     builder = CheckpointBuilder(hashed(pieces, blob), span_limit=limits.chunk)
     stream = PieceStream(bounded(hashed(builder.content(), content), limits.content, "tar"))
-    columns = scan_tar(stream, limits, tell=tell)
+    columns = scan_tar(stream, limits, columns=columns, tell=tell)
     stream.drain()
     if blob.hexdigest() != digest.hex:
         raise Corrupt(f"blob: {digest.algorithm}:{blob.hexdigest()}; expected {digest}")

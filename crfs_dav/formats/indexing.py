@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +23,12 @@ from typing import IO, BinaryIO, Literal
 import msgspec
 
 from crfs_dav.errors import Corrupt, OverLimit, Unavailable
+from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import dump_columns
 from crfs_dav.formats.gzipindex import build_gzip_index
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.progress import Report, Reporter, to_nobody
+from crfs_dav.formats.spill import Spill
 from crfs_dav.formats.zran import NoCheckpoints
 from crfs_dav.names import parse_digest
 
@@ -34,7 +36,7 @@ _WORKER = "crfs_dav.formats.indexworker"
 _LINE_LIMIT = 1 << 20  # bytes of a job, a report or an outcome
 _RETRY_SECONDS = 5.0
 
-Pieces = Sequence[bytes | memoryview]
+Pieces = Iterable[bytes | memoryview]
 
 
 class IndexJob(msgspec.Struct, frozen=True):
@@ -60,7 +62,8 @@ _MESSAGES: msgspec.json.Decoder[Report | Outcome] = msgspec.json.Decoder(Report 
 
 def run_here(job: IndexJob, pieces: Iterable[bytes], tell: Callable[[bytes], None] = to_nobody) -> Pieces:
     """The index, in pieces; raises Corrupt, OverLimit, NoCheckpoints. `tell` hears each name on the way."""
-    return dump_columns(build_gzip_index(pieces, parse_digest(job.digest), job.limits, tell=tell), job.key)
+    index = build_gzip_index(pieces, parse_digest(job.digest), job.limits, columns=_columns_beside(job.path), tell=tell)
+    return dump_columns(index, job.key)
 
 
 def run_elsewhere(job: IndexJob, pieces: Iterable[bytes], tell: Callable[[Report], None] = to_nobody) -> bytes | None:
@@ -164,6 +167,14 @@ def _write(path: str | None, index: Pieces) -> bool:
             Path(path).unlink(missing_ok=True)
         return False
     return True
+
+
+def _columns_beside(path: str | None) -> Columns:
+    """Columns that grow on the disk that the index is to be written to, where there is one."""
+    try:
+        return Columns() if path is None else Columns(Spill(Path(path).parent).column)
+    except OSError:
+        return Columns()
 
 
 def _open_private(path: str, flags: int) -> int:

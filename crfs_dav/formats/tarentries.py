@@ -60,13 +60,16 @@ class PieceStream(io.RawIOBase):
             pass
 
 
-def scan_tar(stream: PieceStream, limits: Limits, *, tell: Callable[[bytes], None] = to_nobody) -> Columns:
+def scan_tar(
+    stream: PieceStream, limits: Limits, *, columns: Columns | None = None, tell: Callable[[bytes], None] = to_nobody
+) -> Columns:
     """Entries of the tar in `stream`, each file's digest, and where in the tar its content lies; raises Corrupt.
 
     What a TOC would leave out for its name is left out here too; a tar of more than is allowed raises Corrupt.
-    `tell` hears the name of each entry, of directories with a slash.
+    They go into `columns`, where these are given. `tell` hears the name of each entry, of directories with a slash.
     """
-    return TarScan(TarStream(stream), stream, limits, tell=tell).run()  # type: ignore[arg-type]  # it is only read
+    tar = TarStream(stream)  # type: ignore[arg-type]  # it is only read
+    return TarScan(tar, stream, limits, columns=columns, tell=tell).run()
 
 
 class Stream(Protocol):
@@ -79,13 +82,19 @@ class TarScan:
     """One reading of a tar, header by header, into columns."""
 
     def __init__(
-        self, tar: TarStream, stream: Stream, limits: Limits, *, tell: Callable[[bytes], None] = to_nobody
+        self,
+        tar: TarStream,
+        stream: Stream,
+        limits: Limits,
+        *,
+        columns: Columns | None = None,
+        tell: Callable[[bytes], None] = to_nobody,
     ) -> None:
         self._tar = tar
         self._tell = tell
         self._stream = stream
         self._limits = limits
-        self._columns = Columns()
+        self._columns = Columns() if columns is None else columns
         self._rows: list[Row] = []
         self._chunks: list[ChunkRow] = []
         self._chunk_count = 0

@@ -169,18 +169,24 @@ class _Builder:
 
     def finish(self) -> Skeleton:
         """The tree of what is left, its hard links resolved."""
-        names = bytes(self._names)
-        order, starts, counts = self._sort_children(names)
-        self._names = bytearray()
+        order, starts, counts = self._sort_children()
         skeleton = Skeleton(
-            names, self._ends, self._parents, self._positions, self._kinds, order, starts, counts, self._unresolved
+            self._names,
+            self._ends,
+            self._parents,
+            self._positions,
+            self._kinds,
+            order,
+            starts,
+            counts,
+            self._unresolved,
         )
-        for row in order:
+        for row in skeleton.order:
             if self._kinds[row] == RowKind.HARDLINK:
                 self._resolve_hard_link(row, skeleton)
         return skeleton
 
-    def _sort_children(self, names: bytes) -> tuple[array[int], array[int], array[int]]:
+    def _sort_children(self) -> tuple[array[int], array[int], array[int]]:
         firsts, nexts = self._sibling_chains()
         order, counts = array("I"), array("I", bytes(4 * len(firsts)))
         directories = [0]
@@ -189,7 +195,7 @@ class _Builder:
             latest: dict[bytes, int] = {}
             row = firsts[directory]
             while row:
-                name = names[self._ends[row - 1] : self._ends[row]]
+                name = bytes(self._names[self._ends[row - 1] : self._ends[row]])
                 if name not in latest or not self._is_vain(row, latest[name], firsts, nexts):
                     latest[name] = row
                 row = nexts[row]
