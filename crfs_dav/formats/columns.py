@@ -24,6 +24,7 @@ from typing import Any, overload
 import msgspec
 
 from crfs_dav.archive import EMPTY, Entry, Kind, Outline
+from crfs_dav.formats.mappedpages import let_go
 from crfs_dav.names import Digest
 
 KINDS = tuple(Kind)
@@ -34,6 +35,7 @@ ZEROS = -2
 NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
+_OUTLINED = 1 << 16  # entries whose pages are in memory at once
 _NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
 COLUMN_TYPES: Mapping[str, str] = {  # struct's letters, of the columns that `parts` names
     "text": "B",
@@ -312,10 +314,12 @@ class Columns:
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, straight off the columns."""
         start = 0
-        for end, kind in zip(self._text_ends, self._kinds, strict=True):
+        for position, (end, kind) in enumerate(zip(self._text_ends, self._kinds, strict=True)):
             name, _, link_name = bytes(self._text[start:end]).decode("utf-8", "surrogateescape").partition("\0")
             yield Outline(name, KINDS[kind], link_name)
             start = end
+            if position % _OUTLINED == 0:
+                let_go(self._text)
 
     def _unpacked_xattrs(self, position: int) -> Mapping[str, bytes]:
         if not position:

@@ -12,7 +12,6 @@ The check finds what a disk or a crash did to the file. Against people the folde
 
 from __future__ import annotations
 
-import mmap
 import struct
 import sys
 import zlib
@@ -25,6 +24,7 @@ import msgspec
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.columns import COLUMN_TYPES, Columns
+from crfs_dav.formats.mappedpages import let_go
 from crfs_dav.formats.spill import SpilledColumn
 
 try:
@@ -38,7 +38,7 @@ _MAGIC = b"CRFSCOL1"
 _PREFIX = struct.Struct("<8sII")
 _HEADER_LIMIT = 64 << 20  # bytes; the names of owners are most of it
 _ALIGNMENT = 8
-_READ_SIZE = 8 << 20  # bytes, a multiple of any page
+_READ_SIZE = 8 << 20  # bytes
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -144,11 +144,10 @@ _CHUNK_COLUMNS = frozenset({"offsets", "inner_offsets", "file_offsets", "chunk_s
 
 
 def _read_once(data: memoryview, start: int) -> Iterator[memoryview]:
-    """`data` from `start` on. What is mapped goes out of this process's memory again; it stays in the page cache."""
+    """`data` from `start` on, of which little is in this process's memory at once where it is mapped."""
     for offset in range(0, len(data), _READ_SIZE):
         yield data[max(offset, start) : offset + _READ_SIZE]
-        if isinstance(data.obj, mmap.mmap) and sys.platform == "linux":
-            data.obj.madvise(mmap.MADV_DONTNEED, offset, min(_READ_SIZE, len(data) - offset))
+        let_go(data)
 
 
 def _crc(pieces: Iterable[bytes | memoryview]) -> int:
