@@ -38,7 +38,7 @@ _MAGIC = b"CRFSCOL1"
 _PREFIX = struct.Struct("<8sII")
 _HEADER_LIMIT = 64 << 20  # bytes; the names of owners are most of it
 _ALIGNMENT = 8
-_READ_SIZE = 8 << 20  # bytes
+_READ_SIZE = 2 << 20  # bytes
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):

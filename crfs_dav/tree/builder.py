@@ -22,7 +22,7 @@ LINK_LIMIT = 40  # symlinks on one path, as in Linux
 TARGET_LIMIT = 4096  # characters of a link's target, as in Linux
 IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 bytes while building
 _HEADS_LIMIT = 4096
-_SORTED_AT_ONCE = 1 << 16  # names of one directory
+_SORTED_AT_ONCE = 1 << 14  # names of one directory
 _WHITEOUT = b".wh."
 
 _log = logging.getLogger(__name__)
