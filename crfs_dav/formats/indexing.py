@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, BinaryIO, Literal
 
@@ -60,9 +60,15 @@ class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
 _MESSAGES: msgspec.json.Decoder[Report | Outcome] = msgspec.json.Decoder(Report | Outcome)
 
 
-def run_here(job: IndexJob, pieces: Iterable[bytes], tell: Callable[[bytes], None] = to_nobody) -> Pieces:
-    """The index, in pieces; raises Corrupt, OverLimit, NoCheckpoints. `tell` hears each name on the way."""
-    index = build_gzip_index(pieces, parse_digest(job.digest), job.limits, columns=_columns_beside(job.path), tell=tell)
+def run_here(
+    job: IndexJob,
+    pieces: Iterable[bytes],
+    *,
+    columns: Columns | None = None,
+    tell: Callable[[bytes], None] = to_nobody,
+) -> Pieces:
+    """The index, in pieces; raises Corrupt, OverLimit, NoCheckpoints. `columns` and `tell` as `scan_tar` has them."""
+    index = build_gzip_index(pieces, parse_digest(job.digest), job.limits, columns=columns, tell=tell)
     return dump_columns(index, job.key)
 
 
@@ -107,19 +113,21 @@ def serve_job(stdin: BinaryIO, stdout: BinaryIO) -> None:
         stdout.write(msgspec.json.encode(message) + b"\n")
         stdout.flush()
 
-    try:
-        with Reporter(send) as tell:
-            index = run_here(job, _received(stdin, job.size), tell)
-        outcome = Outcome(written=_write(job.path, index))
-    except OverLimit as error:
-        outcome = Outcome("OverLimit", str(error))
-    except Corrupt as error:
-        outcome = Outcome("Corrupt", str(error))
-    except NoCheckpoints as error:
-        outcome = Outcome("NoCheckpoints", str(error))
-    send(outcome)
-    stdout.writelines(() if outcome.written else index)
-    stdout.flush()
+    with ExitStack() as stack:
+        columns = _columns_beside(job.path, stack)
+        try:
+            with Reporter(send) as tell:
+                index = run_here(job, _received(stdin, job.size), columns=columns, tell=tell)
+            outcome = Outcome(written=_write(job.path, index))
+        except OverLimit as error:
+            outcome = Outcome("OverLimit", str(error))
+        except Corrupt as error:
+            outcome = Outcome("Corrupt", str(error))
+        except NoCheckpoints as error:
+            outcome = Outcome("NoCheckpoints", str(error))
+        send(outcome)
+        stdout.writelines(() if outcome.written else index)
+        stdout.flush()
 
 
 def _hand_over(stdin: IO[bytes], job: IndexJob, pieces: Iterable[bytes]) -> None:
@@ -169,12 +177,12 @@ def _write(path: str | None, index: Pieces) -> bool:
     return True
 
 
-def _columns_beside(path: str | None) -> Columns:
-    """Columns that grow on the disk that the index is to be written to, where there is one."""
-    try:
-        return Columns() if path is None else Columns(Spill(Path(path).parent).column)
-    except OSError:
-        return Columns()
+def _columns_beside(path: str | None, stack: ExitStack) -> Columns:
+    """Columns that grow on the disk that the index is to be written to, where there is one, until `stack` unwinds."""
+    if path is not None:
+        with suppress(OSError):
+            return Columns(stack.enter_context(Spill(Path(path).parent)).column)
+    return Columns()
 
 
 def _open_private(path: str, flags: int) -> int:

@@ -17,11 +17,17 @@ class _Place(NamedTuple):
 
 
 class Spill:
-    """A file without a name, which ends with the process, for one thread. Raises OSError where it cannot be made."""
+    """A file without a name, for one thread, gone once closed. Raises OSError where it cannot be made."""
 
     def __init__(self, folder: Path) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # open as long as this lives
         self._size = 0
+
+    def __enter__(self) -> Spill:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def column(self, kind: str) -> SpilledColumn:
         """An empty column of struct's letter `kind`."""
