@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import inf
 
 import pytest
 from lxml import html
 
-from crfs_dav.errors import Underway
+from crfs_dav.errors import NotFound, Underway
+from crfs_dav.patience import patience_seconds
+from crfs_dav.tree.node import Node
 from tests.dav.conftest import Serve
 from tests.support.dav import DavClient
 from tests.support.dav_tree import FailingDirectory, directory
@@ -75,3 +78,26 @@ def test_a_page_shows_a_thousand_names_and_counts_the_others(client: DavClient) 
 
     assert len(_cells(document)) == 1000
     assert "200 more came by." in document.text_content()
+
+
+class _AskingDirectory(FailingDirectory):
+    """Remembers for how long whoever asked would have waited."""
+
+    def __init__(self) -> None:
+        super().__init__(NotFound("nothing"))
+        self.patience: list[float] = []
+
+    def children(self) -> Mapping[str, Node]:
+        """Raises."""
+        self.patience.append(patience_seconds())
+        return super().children()
+
+
+def test_people_are_shown_something_soon_and_programs_wait_as_long_as_they_may(serve: Serve) -> None:
+    asking = _AskingDirectory()
+    client = serve(directory(layer=asking))
+    client.get("/layer/", Accept=BROWSER)
+    client.request("PROPFIND", "/layer/", headers={"Depth": "1"})
+    client.get("/layer/")
+
+    assert asking.patience == [2.0, inf, inf]
