@@ -3,39 +3,66 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from tests.support.real_image import cache_folder
 
-_FOLDERS = ("usr/bin", "usr/include", "usr/lib", "usr/share")
-_CONTENT = 970_000_000  # bytes; about 355 MB once packed
-_TAR = "tar --directory=/ --create --no-recursion --owner=0 --group=0 --numeric-owner --mtime=@0 --null --files-from=-"
+_FOLDERS = ("bin", "include", "lib", "share")
+_SIZE = 355_000_000  # bytes, packed
 
 
 def usr_layer() -> Path:
-    """The layer, packed by `gzip -6`; kept from one run to the next."""
-    kept = cache_folder() / "usr-v1.tar.gz"
+    """The layer, packed as by `gzip -6`; kept from one run to the next."""
+    kept = cache_folder() / "usr-v2.tar.gz"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         making = kept.with_name(f"{kept.name}.{os.getpid()}")
-        names = b"".join(os.fsencode(name) + b"\0" for name in _names())
-        with making.open("wb") as file, subprocess.Popen(["gzip", "-6"], stdin=subprocess.PIPE, stdout=file) as packer:
-            subprocess.run(_TAR.split(), input=names, stdout=packer.stdin, check=True)
-            packer.communicate()
+        with making.open("wb") as file:
+            _fill(_Packed(file))
         making.rename(kept)
     return kept
 
 
-def _names() -> Iterator[str]:
-    size = 0
+class _Packed:
+    """A file to write to, packed on the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._packer = zlib.compressobj(6, wbits=31)
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Count of bytes taken."""
+        self.size += self._file.write(self._packer.compress(data))
+        return len(data)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._file.write(self._packer.flush())
+
+
+def _fill(packed: _Packed) -> None:
+    file: Any = packed  # all that is asked of it is there
+    with tarfile.open(fileobj=file, mode="w|", format=tarfile.GNU_FORMAT) as tar:
+        for path in _files():
+            if packed.size > _SIZE:
+                break
+            tar.add(path, recursive=False, filter=_plain)
+    packed.close()
+
+
+def _files() -> Iterator[Path]:
     for folder in _FOLDERS:
-        for directory, directories, files in os.walk(Path("/", folder)):
+        for directory, directories, files in os.walk(Path("/usr", folder)):
             directories.sort()
-            for path in (Path(directory, name) for name in sorted(files)):
-                status = path.lstat()
-                size += status.st_size
-                if size > _CONTENT:
-                    return
-                yield str(path.relative_to("/"))
+            yield from (Path(directory, name) for name in sorted(files))
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = ""
+    return member
