@@ -11,6 +11,7 @@ from crfs_dav.access import allowed_registries
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.config import Config
 from crfs_dav.dav.application import create_dav_app
+from crfs_dav.formats.passes import PATIENCE_SECONDS
 from crfs_dav.images.catalog import Catalog
 from crfs_dav.namespace.local import LocalImagesDirectory, LocalLayersDirectory
 from crfs_dav.namespace.root import Part, Policy, build_root
@@ -31,9 +32,12 @@ class App:
     close: Callable[[], None]
 
 
-def create_app(config: Config) -> App:
-    """Everything that `config` describes, built and connected; asks no registry. Raises BadConfig."""
-    upstream = open_upstream(config)
+def create_app(config: Config, *, patience_seconds: float = PATIENCE_SECONDS) -> App:
+    """Everything that `config` describes, built and connected; asks no registry. Raises BadConfig.
+
+    `patience_seconds` is as `open_upstream` has it.
+    """
+    upstream = open_upstream(config, patience_seconds=patience_seconds)
     named = config.named_registries()
     catalog = Catalog(
         upstream.client,

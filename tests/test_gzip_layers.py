@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,6 +40,13 @@ def registry() -> Iterator[DemoRegistry]:
 
 def layer(registry: DemoRegistry) -> str:
     return f"/layers/{registry.host}/my/app/1/0"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def blob_requests(registry: DemoRegistry, blob: bytes = BLOB) -> list[tuple[int, int]]:
@@ -122,6 +129,36 @@ def test_a_process_killed_while_it_indexes_leaves_nothing_wrong_behind(registry:
 
     assert len(blob_requests(registry)) == 2
     assert [file.name for file in (tmp_path / "indexes").glob("sha256-*/*")] == ["targz-1"]
+
+
+def test_while_a_layer_is_read_a_listing_is_refused_and_a_page_shows_what_came_by(registry: DemoRegistry) -> None:
+    registry.faults.path_contains = str(digest_of(BLOB))
+    registry.faults.stalled_body, registry.faults.cut_at = 1, 2 << 20
+    with site(registry, patience_seconds=0.2) as crfs:
+        etc = f"{layer(registry)}/etc/"
+        until(lambda: b"2 entries so far" in crfs.get(f"{etc}passwd").body)
+        refused = crfs.request("PROPFIND", etc, depth="1")
+        page = crfs.get(etc, accept="text/html").body.decode()
+
+    assert refused.status == 503
+    assert refused.body == b"Not ready yet: being read, 2 of 4 MiB, 2 entries so far; try again later.\n"
+    assert 1 <= int(refused.headers["retry-after"]) <= 30
+    assert "passwd" in page
+    assert "This is not all" in page
+
+
+def test_who_waits_for_another_server_hears_that(registry: DemoRegistry, tmp_path: Path) -> None:
+    registry.faults.path_contains = str(digest_of(BLOB))
+    registry.faults.stalled_body, registry.faults.cut_at = 1, 2 << 20
+    with (
+        site(registry, tmp_path, patience_seconds=0.2) as one,
+        site(registry, tmp_path, patience_seconds=0.2) as other,
+    ):
+        until(lambda: b"being read, 2 of 4 MiB" in one.get(f"{layer(registry)}/etc/passwd").body)
+
+        assert other.get(f"{layer(registry)}/etc/passwd").body == (
+            b"Not ready yet: being read by another process; try again later.\n"
+        )
 
 
 def test_an_index_too_large_to_be_kept_is_used_all_the_same(registry: DemoRegistry, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from unicodedata import normalize
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from crfs_dav.dav.windows import unspell
-from crfs_dav.errors import BadName, NotFound
+from crfs_dav.errors import BadName, NotFound, Underway
 from crfs_dav.tree.node import Directory, Node, is_directory
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+")
@@ -92,10 +92,13 @@ def windows_spellings(name: str) -> Iterator[str]:
 def find(root: Directory, names: Sequence[str], spellings: Callable[[str], Iterable[str]] = spellings) -> Node:
     """Node called `names`, in one of their spellings, from `root` down; raises NotFound, and what the tree raises."""
     node: Node = root
-    for name in names:
+    for depth, name in enumerate(names):
         if not is_directory(node):
             raise NotFound(f"path: {name[:150]!r} below a file; expected a directory above it")
-        node = _child(node, spellings(name))
+        try:
+            node = _child(node, spellings(name))
+        except Underway as error:
+            raise error.below(names[depth:]) from None
     return node
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from wsgidav.dav_provider import DAVProvider
 
 from crfs_dav.dav.browser.failure import failure_page
+from crfs_dav.dav.browser.underway import underway_page
 from crfs_dav.dav.clients import client_of
 from crfs_dav.dav.listings import Listings
 from crfs_dav.dav.names import find, href, href_as_asked, parse_path
@@ -23,7 +24,8 @@ from crfs_dav.dav.request import Request
 from crfs_dav.dav.resources import Collection, Resource, resource_of
 from crfs_dav.dav.response import CutConnection, Response, listing_response
 from crfs_dav.dav.status import ALLOW, BadRequest, BrokenBody, failure, method_not_allowed
-from crfs_dav.errors import BadName, CrfsError, NotFound
+from crfs_dav.errors import BadName, CrfsError, NotFound, Underway
+from crfs_dav.patience import patience
 from crfs_dav.readers import ByteStore
 from crfs_dav.tree.node import Directory
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
+
+_READERS_PATIENCE_SECONDS = 2.0  # people rather see how far it is
 
 
 class CrfsProvider(DAVProvider):
@@ -100,7 +104,10 @@ class CrfsProvider(DAVProvider):
 
     def _get(self, request: Request) -> Response:
         request.discard_body()
-        return self._resource(request).get(request)
+        if not request.wants_page:
+            return self._resource(request).get(request)
+        with patience(_READERS_PATIENCE_SECONDS):
+            return self._resource(request).get(request)
 
     def _head(self, request: Request) -> Response:
         request.discard_body()
@@ -135,6 +142,8 @@ def _failure(request: Request, error: Exception) -> Response:
         names = request.path().names
     except NotFound:
         names = ()
+    if isinstance(error, Underway):
+        return underway_page(response, error, request.mount, names=names)
     return failure_page(response, request.mount, names)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from crfs_dav.dav.response import Response, text_response
-from crfs_dav.errors import AccessDenied, BadName, Corrupt, CrfsError, NotFound, Unavailable
+from crfs_dav.errors import AccessDenied, BadName, Corrupt, CrfsError, NotFound, Unavailable, Underway
 
 ALLOW = ("Allow", "OPTIONS, HEAD, GET, PROPFIND")
 _RETRY_AFTER_SECONDS = 5
@@ -23,7 +23,7 @@ class ContentTooLarge(CrfsError):
     """A request body over its limit; cheroot closes the connection after a 413 without reading on."""
 
 
-# For the client a fixed sentence; what happened in detail stands in the log only.
+# For the client a fixed sentence, and how far long work is; what happened in detail stands in the log only.
 _STATUSES: dict[type[CrfsError], tuple[str, str]] = {
     NotFound: ("404 Not Found", "There is nothing here."),
     BadName: ("404 Not Found", "There is nothing here."),
@@ -39,6 +39,7 @@ _UNEXPECTED = ("500 Internal Server Error", "The server failed; its log says how
 def failure(error: Exception) -> Response:
     """Answer to a request that ended in `error`: 500 for what is no CrfsError."""
     status, text = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), _UNEXPECTED)
+    text = f"Not ready yet: {error.progress}; try again later." if isinstance(error, Underway) else text
     response = text_response(status, text)
     if isinstance(error, Unavailable):
         response.headers.append(("Retry-After", str(_retry_after(error))))

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import overload
+from typing import Any, overload
 
 import msgspec
 
 from crfs_dav.archive import EMPTY, Entry, Kind, Outline
+from crfs_dav.formats.mappedpages import let_go
 from crfs_dav.names import Digest
 
 KINDS = tuple(Kind)
@@ -34,6 +35,7 @@ ZEROS = -2
 NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
+_OUTLINED = 1 << 16  # entries whose pages are in memory at once
 _NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
 COLUMN_TYPES: Mapping[str, str] = {  # struct's letters, of the columns that `parts` names
     "text": "B",
@@ -93,30 +95,33 @@ class ChunkRow(msgspec.Struct, gc=False):
 class Columns:
     """The entries and chunks of one archive."""
 
-    def __init__(self) -> None:
-        self._text = bytearray()
-        self._text_ends = array("I")
-        self._kinds = array("B")
-        self._modes = array("H")
-        self._uids = array("I")
-        self._gids = array("I")
-        self._users = array("H")
-        self._groups = array("H")
-        self._mtimes = array("q")
-        self._sizes = array("q")
-        self._entry_digests = array("I")
-        self._xattrs = array("I")
-        self._first_chunks = array("I")
-        self._offsets = array("q")
-        self._inner_offsets = array("q")
-        self._file_offsets = array("q")
-        self._chunk_sizes = array("q")
-        self._chunk_digests = array("I")
-        self._digests = bytearray()
+    def __init__(self, new_column: Callable[[str], Any] = array) -> None:
+        """Columns that `new_column` makes of struct's letters; what is not an `array` can only be built, and stored."""
+        self._text = new_column("B")
+        self._text_ends = new_column("I")
+        self._kinds = new_column("B")
+        self._modes = new_column("H")
+        self._uids = new_column("I")
+        self._gids = new_column("I")
+        self._users = new_column("H")
+        self._groups = new_column("H")
+        self._mtimes = new_column("q")
+        self._sizes = new_column("q")
+        self._entry_digests = new_column("I")
+        self._xattrs = new_column("I")
+        self._first_chunks = new_column("I")
+        self._offsets = new_column("q")
+        self._inner_offsets = new_column("q")
+        self._file_offsets = new_column("q")
+        self._chunk_sizes = new_column("q")
+        self._chunk_digests = new_column("I")
+        self._digests = new_column("B")
+        self._last_digest = b""
         self._names = [""]  # of users and groups
         self._name_positions = {"": 0}
-        self._packed_xattrs = bytearray()
-        self._packed_ends = array("I", [0])
+        self._packed_xattrs = new_column("B")
+        self._packed_ends = new_column("I")
+        self._packed_ends.append(0)
         self._boundaries = array("q")
         self._boundaries_sorted = True
 
@@ -142,7 +147,7 @@ class Columns:
         for row in rows:
             end += len(row.text)
             text_ends.append(end)
-        self._text += b"".join([row.text for row in rows])
+        self._text.frombytes(b"".join([row.text for row in rows]))
         self._text_ends.extend(text_ends)
         self._kinds.extend([row.kind for row in rows])
         self._modes.extend([row.mode for row in rows])
@@ -166,8 +171,9 @@ class Columns:
 
     def add_digest(self, raw: bytes) -> int:
         """Position of a sha256 digest of 32 bytes; the one added last is not added twice."""
-        if self._digests[-_DIGEST_SIZE:] != raw:
-            self._digests += raw
+        if self._last_digest != raw:
+            self._digests.frombytes(raw)
+            self._last_digest = raw
         return len(self._digests) // _DIGEST_SIZE
 
     def add_name(self, name: str) -> int:
@@ -180,7 +186,7 @@ class Columns:
 
     def add_xattrs(self, xattrs: Mapping[str, bytes]) -> int:
         """Position of a set of extended attributes."""
-        self._packed_xattrs += msgspec.msgpack.encode(dict(xattrs))
+        self._packed_xattrs.frombytes(msgspec.msgpack.encode(dict(xattrs)))
         self._packed_ends.append(len(self._packed_xattrs))
         return len(self._packed_ends) - 1
 
@@ -201,20 +207,20 @@ class Columns:
 
     def replace_texts(self, texts: Mapping[int, bytes]) -> None:
         """Give the entries at these positions other names and link names."""
-        renamed = bytearray()
+        renamed = array("B")
         ends = array("I")
         for position in range(len(self)):
             text = texts.get(position)
-            renamed += self.text(position) if text is None else text
+            renamed.frombytes(self.text(position) if text is None else text)
             ends.append(len(renamed))
         self._text, self._text_ends = renamed, ends
 
     # Reading
 
     @property
-    def parts(self) -> Mapping[str, memoryview]:
-        """The columns after `finish`, by name, each of its type in COLUMN_TYPES."""
-        return {name: memoryview(getattr(self, f"_{name}")) for name in COLUMN_TYPES}
+    def parts(self) -> Mapping[str, Any]:
+        """The columns after `finish`, by name, each of its type in COLUMN_TYPES, as they were made."""
+        return {name: getattr(self, f"_{name}") for name in COLUMN_TYPES}
 
     @property
     def owner_names(self) -> Sequence[str]:
@@ -237,15 +243,18 @@ class Columns:
 
     def kind(self, position: int) -> Kind:
         """Kind of an entry."""
-        return KINDS[self._kinds[position]]
+        kind: int = self._kinds[position]
+        return KINDS[kind]
 
     def size(self, position: int) -> int:
         """Bytes of an entry's content, or NONSENSE."""
-        return self._sizes[position]
+        size: int = self._sizes[position]
+        return size
 
     def digest_position(self, position: int) -> int:
         """Position of the digest of an entry's whole content, NO_DIGEST or BAD_DIGEST."""
-        return self._entry_digests[position]
+        digest: int = self._entry_digests[position]
+        return digest
 
     def chunk_rows(self, position: int) -> range:
         """Rows of an entry's chunks."""
@@ -279,7 +288,8 @@ class Columns:
         """The digest at a position of `digests`; None for NO_DIGEST and BAD_DIGEST."""
         if position in (NO_DIGEST, BAD_DIGEST):
             return None
-        return Digest("sha256", self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE].hex())
+        raw = self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE]
+        return Digest("sha256", bytes(raw).hex())
 
     def entry(self, position: int) -> Entry:
         """The entry at a position from 0 on."""
@@ -304,10 +314,12 @@ class Columns:
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, straight off the columns."""
         start = 0
-        for end, kind in zip(self._text_ends, self._kinds, strict=True):
+        for position, (end, kind) in enumerate(zip(self._text_ends, self._kinds, strict=True)):
             name, _, link_name = bytes(self._text[start:end]).decode("utf-8", "surrogateescape").partition("\0")
             yield Outline(name, KINDS[kind], link_name)
             start = end
+            if position % _OUTLINED == 0:
+                let_go(self._text)
 
     def _unpacked_xattrs(self, position: int) -> Mapping[str, bytes]:
         if not position:

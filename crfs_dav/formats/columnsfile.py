@@ -15,14 +15,17 @@ from __future__ import annotations
 import struct
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.columns import COLUMN_TYPES, Columns
+from crfs_dav.formats.mappedpages import let_go
+from crfs_dav.formats.spill import SpilledColumn
 
 try:
     from zlib_ng import zlib_ng
@@ -35,6 +38,7 @@ _MAGIC = b"CRFSCOL1"
 _PREFIX = struct.Struct("<8sII")
 _HEADER_LIMIT = 64 << 20  # bytes; the names of owners are most of it
 _ALIGNMENT = 8
+_READ_SIZE = 2 << 20  # bytes
 
 
 class _Header(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,21 +58,37 @@ class ColumnsFile:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def dump_columns(file: ColumnsFile, key: str) -> list[bytes | memoryview]:
-    """The bytes of the file, in pieces; `key` says what it was made of."""
-    parts = {**file.columns.parts, **{f"+{name}": part for name, part in file.extra.items()}}
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The bytes of one file, in pieces, made each time that they are gone through."""
+
+    head: bytes
+    parts: Sequence[memoryview | SpilledColumn]
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        yield self.head
+        yield from _laid_out(self.parts)
+
+
+def dump_columns(file: ColumnsFile, key: str) -> Dump:
+    """The bytes of the file; `key` says what it was made of."""
+    stored = {**file.columns.parts, **{f"+{name}": part for name, part in file.extra.items()}}
+    parts = {name: part if isinstance(part, SpilledColumn) else memoryview(part) for name, part in stored.items()}
     layout: dict[str, tuple[int, int]] = {}
-    pieces: list[bytes | memoryview] = []
     offset = 0
     for name, part in parts.items():
-        data = part.cast("B")
-        layout[name] = (offset, len(data))
-        pieces += [data, bytes(-len(data) % _ALIGNMENT)]
-        offset += len(data) + len(pieces[-1])
+        layout[name] = (offset, part.nbytes)
+        offset += part.nbytes + -part.nbytes % _ALIGNMENT
     header = msgspec.json.encode(_Header(key, sys.byteorder, list(file.columns.owner_names), dict(file.facts), layout))
-    padding = bytes(-(_PREFIX.size + len(header)) % _ALIGNMENT)
-    pieces[:0] = [header, padding]
-    return [_PREFIX.pack(_MAGIC, len(header), _crc(pieces)), *pieces]
+    padded = header + bytes(-(_PREFIX.size + len(header)) % _ALIGNMENT)
+    crc = _crc(chain([padded], _laid_out(parts.values())))
+    return Dump(_PREFIX.pack(_MAGIC, len(header), crc) + padded, list(parts.values()))
+
+
+def _laid_out(parts: Iterable[memoryview | SpilledColumn]) -> Iterator[bytes | memoryview]:
+    for part in parts:
+        yield from part.pieces() if isinstance(part, SpilledColumn) else [part.cast("B")]
+        yield bytes(-part.nbytes % _ALIGNMENT)
 
 
 def load_columns(data: memoryview, key: str) -> ColumnsFile:
@@ -90,7 +110,7 @@ def _header(data: memoryview) -> _Header:
     magic, size, crc = _PREFIX.unpack_from(data)
     if magic != _MAGIC or size > min(_HEADER_LIMIT, len(data) - _PREFIX.size):
         raise Corrupt(f"columns file: {magic!r} and a header of {size} bytes; expected {_MAGIC!r} and one that fits")
-    if _crc([data[_PREFIX.size :]]) != crc:
+    if _crc(_read_once(data, _PREFIX.size)) != crc:
         raise Corrupt(f"columns file: another CRC-32; expected {crc:08x}")
     try:
         return msgspec.json.decode(data[_PREFIX.size : _PREFIX.size + size], type=_Header)
@@ -123,7 +143,14 @@ _ENTRY_COLUMNS = frozenset(
 _CHUNK_COLUMNS = frozenset({"offsets", "inner_offsets", "file_offsets", "chunk_sizes", "chunk_digests"})
 
 
-def _crc(pieces: Sequence[bytes | memoryview]) -> int:
+def _read_once(data: memoryview, start: int) -> Iterator[memoryview]:
+    """`data` from `start` on, of which little is in this process's memory at once where it is mapped."""
+    for offset in range(0, len(data), _READ_SIZE):
+        yield data[max(offset, start) : offset + _READ_SIZE]
+        let_go(data)
+
+
+def _crc(pieces: Iterable[bytes | memoryview]) -> int:
     crc = 0
     for piece in pieces:
         crc = int(_engine.crc32(piece, crc))

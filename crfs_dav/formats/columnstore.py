@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 0.2  # between two looks whether another process has done the work
 
 Pieces = Sequence[bytes | memoryview]
+Work = Callable[[str | None], Iterable[bytes | memoryview] | None]
 
 
 class FileStore(Protocol):
@@ -96,7 +97,7 @@ class ColumnStore:
     def save(self, layer: Digest, what: str, file: ColumnsFile) -> None:
         """Keep columns, if there is room."""
         key = f"{layer}/{what}"
-        self._files.put(key, dump_columns(file, key))
+        self._files.put(key, list(dump_columns(file, key)))
 
     @contextmanager
     def building(self, layer: Digest, what: str) -> Iterator[None]:
@@ -108,7 +109,9 @@ class ColumnStore:
                     return
             time.sleep(_WAIT_SECONDS)
 
-    def build(self, layer: Digest, what: str, work: Callable[[str | None], Pieces | None]) -> ColumnsFile:
+    def build(
+        self, layer: Digest, what: str, work: Callable[[str | None], Iterable[bytes | memoryview] | None]
+    ) -> ColumnsFile:
         """What `work` makes, which is kept if there is room: pieces, or None once they are in a file at its argument.
 
         Raises what `work` raises, and Corrupt where it made something else.

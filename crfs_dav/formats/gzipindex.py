@@ -24,7 +24,9 @@ from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import inflate, prefix
+from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.limits import Limits, bounded
+from crfs_dav.formats.progress import to_nobody
 from crfs_dav.formats.tarentries import PieceStream, scan_tar
 from crfs_dav.formats.zran import Checkpoint, CheckpointBuilder, inflate_span
 from crfs_dav.names import Digest, parse_digest
@@ -108,26 +110,27 @@ class GzipIndex:
             raise Corrupt(f"index: {error}") from None
 
 
-def build_gzip_index(pieces: Iterable[bytes], digest: Digest, limits: Limits) -> ColumnsFile:
-    """The index of the blob that `pieces` are, whose digest is checked.
+def build_gzip_index(
+    pieces: Iterable[bytes],
+    digest: Digest,
+    limits: Limits,
+    *,
+    columns: Columns | None = None,
+    tell: Callable[[bytes], None] = to_nobody,
+) -> ColumnsFile:
+    """The index of the blob that `pieces` are, whose digest is checked; `columns` and `tell` as `scan_tar` has them.
 
     Raises Corrupt, OverLimit, and NoCheckpoints where its content cannot be read in parts.
     """
     blob, content = hashlib.new(digest.algorithm), hashlib.sha256()
-    builder = CheckpointBuilder(_hashed(pieces, blob), span_limit=limits.chunk)
-    stream = PieceStream(bounded(_hashed(builder.content(), content), limits.content, "tar"))
-    columns = scan_tar(stream, limits)
+    builder = CheckpointBuilder(hashed(pieces, blob), span_limit=limits.chunk)
+    stream = PieceStream(bounded(hashed(builder.content(), content), limits.content, "tar"))
+    columns = scan_tar(stream, limits, columns=columns, tell=tell)
     stream.drain()
     if blob.hexdigest() != digest.hex:
         raise Corrupt(f"blob: {digest.algorithm}:{blob.hexdigest()}; expected {digest}")
     facts = {"diff_id": f"sha256:{content.hexdigest()}"}
     return ColumnsFile(columns, _span_parts(builder.checkpoints, builder.end, builder.content_size), facts)
-
-
-def _hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    for piece in pieces:
-        digest.update(piece)
-        yield piece
 
 
 def _span_parts(points: Sequence[Checkpoint], end: int, content_size: int) -> Mapping[str, memoryview]:

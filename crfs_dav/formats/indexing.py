@@ -4,7 +4,7 @@ The parent reads the network and hands the bytes over, so that tokens, retries a
 to one process only, and the worker is a function from bytes to a file:
 
     to the worker      job, as JSON, newline | the blob
-    from the worker    outcome, as JSON, newline | the index, where it could not be written to the job's path
+    from the worker    reports, each as JSON, newline | outcome, likewise | the index, where it is in no file
 
 A parent that dies closes the pipe: a worker that has not all bytes then ends without a trace.
 """
@@ -14,25 +14,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, BinaryIO, Literal
 
 import msgspec
 
 from crfs_dav.errors import Corrupt, OverLimit, Unavailable
+from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import dump_columns
 from crfs_dav.formats.gzipindex import build_gzip_index
 from crfs_dav.formats.limits import Limits
+from crfs_dav.formats.progress import Report, Reporter, to_nobody
+from crfs_dav.formats.spill import Spill
 from crfs_dav.formats.zran import NoCheckpoints
 from crfs_dav.names import parse_digest
 
 _WORKER = "crfs_dav.formats.indexworker"
-_LINE_LIMIT = 64 << 10  # bytes of an outcome
+_LINE_LIMIT = 1 << 20  # bytes of a job, a report or an outcome
 _RETRY_SECONDS = 5.0
 
-Pieces = Sequence[bytes | memoryview]
+Pieces = Iterable[bytes | memoryview]
 
 
 class IndexJob(msgspec.Struct, frozen=True):
@@ -45,7 +49,7 @@ class IndexJob(msgspec.Struct, frozen=True):
     path: str | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     """How a job ended: `written` to its path, else the index follows; or an error, and what it says."""
 
     error: Literal["", "Corrupt", "OverLimit", "NoCheckpoints"] = ""
@@ -53,28 +57,42 @@ class Outcome(msgspec.Struct, frozen=True):
     written: bool = False
 
 
-def run_here(job: IndexJob, pieces: Iterable[bytes]) -> Pieces:
-    """The index, in pieces; raises Corrupt, OverLimit, NoCheckpoints."""
-    return dump_columns(build_gzip_index(pieces, parse_digest(job.digest), job.limits), job.key)
+_MESSAGES: msgspec.json.Decoder[Report | Outcome] = msgspec.json.Decoder(Report | Outcome)
 
 
-def run_elsewhere(job: IndexJob, pieces: Iterable[bytes]) -> bytes | None:
-    """The index, made by another process; None where it is in the file at the job's path.
+def run_here(
+    job: IndexJob,
+    pieces: Iterable[bytes],
+    *,
+    columns: Columns | None = None,
+    tell: Callable[[bytes], None] = to_nobody,
+) -> Pieces:
+    """The index, in pieces; raises Corrupt, OverLimit, NoCheckpoints. `columns` and `tell` as `scan_tar` has them."""
+    index = build_gzip_index(pieces, parse_digest(job.digest), job.limits, columns=columns, tell=tell)
+    return dump_columns(index, job.key)
+
+
+def run_elsewhere(job: IndexJob, pieces: Iterable[bytes], tell: Callable[[Report], None] = to_nobody) -> bytes | None:
+    """The index, made by another process; None where it is in the file at the job's path. `tell` hears how far it is.
 
     Raises as `run_here`, what `pieces` raises, and Unavailable where that process dies.
     """
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", _WORKER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-    ) as worker:
+    with (
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
+        ) as worker,
+        ThreadPoolExecutor(1, thread_name_prefix="index-listener") as listener,
+    ):
         assert worker.stdin is not None
         assert worker.stdout is not None
         try:
+            received = listener.submit(_receive, worker.stdout, tell)
             _hand_over(worker.stdin, job, pieces)
-            outcome, index = _receive(worker.stdout)
+            outcome, index = received.result()
         finally:
             worker.kill()
             with suppress(OSError):
@@ -90,18 +108,26 @@ def serve_job(stdin: BinaryIO, stdout: BinaryIO) -> None:
     """Do the job that `stdin` holds; the worker's side of `run_elsewhere`."""
     job = msgspec.json.decode(stdin.readline(_LINE_LIMIT), type=IndexJob)
     index: Pieces = ()
-    try:
-        index = run_here(job, _received(stdin, job.size))
-        outcome = Outcome(written=_write(job.path, index))
-    except OverLimit as error:
-        outcome = Outcome("OverLimit", str(error))
-    except Corrupt as error:
-        outcome = Outcome("Corrupt", str(error))
-    except NoCheckpoints as error:
-        outcome = Outcome("NoCheckpoints", str(error))
-    stdout.write(msgspec.json.encode(outcome) + b"\n")
-    stdout.writelines(() if outcome.written else index)
-    stdout.flush()
+
+    def send(message: Report | Outcome) -> None:
+        stdout.write(msgspec.json.encode(message) + b"\n")
+        stdout.flush()
+
+    with ExitStack() as stack:
+        columns = _columns_beside(job.path, stack)
+        try:
+            with Reporter(send) as tell:
+                index = run_here(job, _received(stdin, job.size), columns=columns, tell=tell)
+            outcome = Outcome(written=_write(job.path, index))
+        except OverLimit as error:
+            outcome = Outcome("OverLimit", str(error))
+        except Corrupt as error:
+            outcome = Outcome("Corrupt", str(error))
+        except NoCheckpoints as error:
+            outcome = Outcome("NoCheckpoints", str(error))
+        send(outcome)
+        stdout.writelines(() if outcome.written else index)
+        stdout.flush()
 
 
 def _hand_over(stdin: IO[bytes], job: IndexJob, pieces: Iterable[bytes]) -> None:
@@ -117,12 +143,14 @@ def _hand_over(stdin: IO[bytes], job: IndexJob, pieces: Iterable[bytes]) -> None
         stdin.close()
 
 
-def _receive(stdout: IO[bytes]) -> tuple[Outcome | None, bytes]:
-    line = stdout.readline(_LINE_LIMIT)
+def _receive(stdout: IO[bytes], tell: Callable[[Report], None]) -> tuple[Outcome | None, bytes]:
+    """What the worker ends with, its reports told; None where it ends without."""
     try:
-        return msgspec.json.decode(line, type=Outcome), stdout.read()
+        while isinstance(message := _MESSAGES.decode(stdout.readline(_LINE_LIMIT)), Report):
+            tell(message)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None, b""
+    return message, stdout.read()
 
 
 def _received(stdin: BinaryIO, size: int) -> Iterator[bytes]:
@@ -147,6 +175,14 @@ def _write(path: str | None, index: Pieces) -> bool:
             Path(path).unlink(missing_ok=True)
         return False
     return True
+
+
+def _columns_beside(path: str | None, stack: ExitStack) -> Columns:
+    """Columns that grow on the disk that the index is to be written to, where there is one, until `stack` unwinds."""
+    if path is not None:
+        with suppress(OSError):
+            return Columns(stack.enter_context(Spill(Path(path).parent)).column)
+    return Columns()
 
 
 def _open_private(path: str, flags: int) -> int:

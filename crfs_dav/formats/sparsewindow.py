@@ -8,6 +8,7 @@ past, and the first and the third say from where. (gztool and rapidgzip keep spa
 from __future__ import annotations
 
 import sys
+from array import array
 from itertools import compress
 
 from crfs_dav.formats.deflate import WINDOW_SIZE, resume
@@ -30,7 +31,7 @@ def thinned(window: bytes, bit: int, following: bytes | bytearray) -> bytes:
     copied[_LOW_BYTE::2], copied[1 - _LOW_BYTE :: 2] = lows, highs
     skipped = WINDOW_SIZE - len(window)
     sparse = bytearray(len(window))
-    for position in set(memoryview(copied).cast("H")):
+    for position in set(array("H", bytes(copied))):
         sparse[position - skipped] = window[position - skipped]
     return bytes(sparse)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from crfs_dav.archive import Entry, Kind, Outline
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, NONSENSE, ChunkRow, Columns, EntryList, Row
 from crfs_dav.formats.limits import MIB, Limits
+from crfs_dav.formats.progress import to_nobody
 from crfs_dav.formats.sparse import Piece, SparseReader
 from crfs_dav.formats.tarstream import TarHeader, TarStream
 from crfs_dav.names import Digest
@@ -59,12 +60,16 @@ class PieceStream(io.RawIOBase):
             pass
 
 
-def scan_tar(stream: PieceStream, limits: Limits) -> Columns:
+def scan_tar(
+    stream: PieceStream, limits: Limits, *, columns: Columns | None = None, tell: Callable[[bytes], None] = to_nobody
+) -> Columns:
     """Entries of the tar in `stream`, each file's digest, and where in the tar its content lies; raises Corrupt.
 
     What a TOC would leave out for its name is left out here too; a tar of more than is allowed raises Corrupt.
+    They go into `columns`, where these are given. `tell` hears the name of each entry, of directories with a slash.
     """
-    return TarScan(TarStream(stream), stream, limits).run()  # type: ignore[arg-type]  # it is only read
+    tar = TarStream(stream)  # type: ignore[arg-type]  # it is only read
+    return TarScan(tar, stream, limits, columns=columns, tell=tell).run()
 
 
 class Stream(Protocol):
@@ -76,11 +81,20 @@ class Stream(Protocol):
 class TarScan:
     """One reading of a tar, header by header, into columns."""
 
-    def __init__(self, tar: TarStream, stream: Stream, limits: Limits) -> None:
+    def __init__(
+        self,
+        tar: TarStream,
+        stream: Stream,
+        limits: Limits,
+        *,
+        columns: Columns | None = None,
+        tell: Callable[[bytes], None] = to_nobody,
+    ) -> None:
         self._tar = tar
+        self._tell = tell
         self._stream = stream
         self._limits = limits
-        self._columns = Columns()
+        self._columns = Columns() if columns is None else columns
         self._rows: list[Row] = []
         self._chunks: list[ChunkRow] = []
         self._chunk_count = 0
@@ -109,6 +123,7 @@ class TarScan:
         link = header.link_name.encode("utf-8", "surrogateescape")
         if self._is_unfit(name, link):
             return
+        self._tell(name + b"/" if header.kind is Kind.DIR else name)
         is_link = header.kind in (Kind.SYMLINK, Kind.HARDLINK)
         self._rows.append(self._row(header, name + b"\0" + link if is_link and link else name, digest))
         for piece in () if header.flaw else _pieces(header):
@@ -140,7 +155,7 @@ class TarScan:
         return not name or too_long or len(components) > limits.depth
 
     def _row(self, header: TarHeader, text: bytes, digest: int) -> Row:
-        mtime = header.mtime * 1_000_000 // 1
+        mtime = header.mtime.numerator * 1_000_000 // header.mtime.denominator  # Fraction's own way is slow
         xattrs = {_utf8(key): value for key, value in header.xattrs.items() if not key.startswith("trusted.overlay.")}
         size = sum(len(key) + len(value) for key, value in xattrs.items())
         return Row(

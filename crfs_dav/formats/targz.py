@@ -19,6 +19,7 @@ from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipindex import GzipIndex
 from crfs_dav.formats.gzipmember import GZIP_WBITS, MAGIC, PIECE, cut, engine, inflate_piece
 from crfs_dav.formats.indexing import IndexJob, Pieces, run_elsewhere, run_here
+from crfs_dav.formats.progress import Progress
 from crfs_dav.formats.streamed import open_streamed
 from crfs_dav.formats.tarentries import TarArchive
 from crfs_dav.formats.zran import NoCheckpoints
@@ -105,22 +106,24 @@ class _Layer:
             logger.warning("layer %s: %s; making its index again", self.digest, error)
             return None
 
-    def indexed(self, open_pieces: OpenPieces) -> GzipIndex | None:
+    def indexed(self, open_pieces: OpenPieces, progress: Progress) -> GzipIndex | None:
         """The index, made here or by another process meanwhile; None where `open_pieces` gives nothing."""
+        progress.wait_for_others()
         with self.means.columns.building(self.digest, _WHAT):
+            progress.begin()
             index = self.kept()
             if index is not None:
                 return index
             pieces = open_pieces()
-            return None if pieces is None else GzipIndex(self._build(pieces))
+            return None if pieces is None else GzipIndex(self._build(pieces, progress))
 
-    def _build(self, pieces: Generator[bytes, None, None]) -> ColumnsFile:
+    def _build(self, pieces: Generator[bytes, None, None], progress: Progress) -> ColumnsFile:
         def work(path: str | None) -> Pieces | None:
-            key = f"{self.digest}/{_WHAT}"
-            job = IndexJob(key, str(self.digest), self.blob.size, self.means.limits, path)
-            if self.blob.size <= _HERE_SIZE:
+            key, size = f"{self.digest}/{_WHAT}", self.blob.size
+            job = IndexJob(key, str(self.digest), size, self.means.limits, path)
+            if size <= _HERE_SIZE:
                 return run_here(job, pieces)
-            index = run_elsewhere(job, pieces)
+            index = run_elsewhere(job, progress.counted(pieces, size), progress.add)
             return None if index is None else [index]
 
         with closing(pieces):
@@ -131,7 +134,8 @@ def _open(layer: _Layer, open_pieces: OpenPieces) -> Archive | None:
     index, passes = layer.kept(), layer.means.passes
     if index is None and passes is not None:
         try:
-            index = passes.run(f"{layer.digest}/{_WHAT}", lambda: layer.indexed(open_pieces))
+            progress = Progress()
+            index = passes.run(f"layer {layer.digest}", lambda: layer.indexed(open_pieces, progress), progress)
         except NoCheckpoints as error:
             logger.info("layer %s: %s; reading it through a spool", layer.digest, error)
             return open_streamed(read_candidate(layer.blob, layer.descriptor, layer.means), "gzip")

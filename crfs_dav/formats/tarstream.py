@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import BinaryIO
 
 from crfs_dav.archive import Kind
@@ -38,6 +39,7 @@ _EXTENSION_LIMIT = 1 << 20  # bytes of one extension (CVE-2025-58183 is Go's arc
 _EXTENSIONS_LIMIT = 16  # extensions of one member
 _SIZE_LIMIT = 1 << 62  # bytes a member may claim
 _SKIP_SIZE = 1 << 20  # bytes
+_NUMBERS_KEPT = 4096  # most members have the owner, the mode and the time of others
 _SECONDS = re.compile(rb"-?[0-9]{1,18}(\.[0-9]{0,18})?")  # no exponent: Fraction would work it out
 _XATTR_PREFIX = "SCHILY.xattr."
 _SPARSE = "sparse; expected its map"  # a header whose map is still to be read
@@ -290,6 +292,7 @@ def _recorded_number(records: Mapping[str, bytes], key: str, field: bytes) -> in
     return int(text)
 
 
+@lru_cache(_NUMBERS_KEPT)
 def _number(field: bytes, what: str) -> int:
     """Octal digits; or, with the first bit set, GNU's base 256 in two's complement."""
     if field[0] & 0x80:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -274,7 +275,8 @@ class ImageStore:
                 return Layer(layer, None, flaw=_NO_FORMAT)
             return self.image_layer(repository, manifest, layer)
 
-        layers = list(self._openers.map(opened, manifest.layers))
+        waiting = copy_context()
+        layers = list(self._openers.map(lambda layer: waiting.copy().run(opened, layer), manifest.layers))
         layers = list(self._within_limit(layers))
         trees = [layer.tree for layer in layers if layer.tree is not None]
         return Image(manifest, layers, self._followed(repository, manifest, merge(trees), str(descriptor.digest)))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from heapq import merge
+from itertools import islice
 
 from crfs_dav.archive import Archive, Kind
 from crfs_dav.tree.skeleton import NO_POSITION, Path, RowKind, Skeleton, clean, encode_name
@@ -20,6 +22,7 @@ LINK_LIMIT = 40  # symlinks on one path, as in Linux
 TARGET_LIMIT = 4096  # characters of a link's target, as in Linux
 IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 bytes while building
 _HEADS_LIMIT = 4096
+_SORTED_AT_ONCE = 1 << 14  # names of one directory
 _WHITEOUT = b".wh."
 
 _log = logging.getLogger(__name__)
@@ -169,39 +172,63 @@ class _Builder:
 
     def finish(self) -> Skeleton:
         """The tree of what is left, its hard links resolved."""
-        names = bytes(self._names)
-        order, starts, counts = self._sort_children(names)
-        self._names = bytearray()
+        order, starts, counts = self._sort_children()
         skeleton = Skeleton(
-            names, self._ends, self._parents, self._positions, self._kinds, order, starts, counts, self._unresolved
+            self._names,
+            self._ends,
+            self._parents,
+            self._positions,
+            self._kinds,
+            order,
+            starts,
+            counts,
+            self._unresolved,
         )
-        for row in order:
+        for row in skeleton.order:
             if self._kinds[row] == RowKind.HARDLINK:
                 self._resolve_hard_link(row, skeleton)
         return skeleton
 
-    def _sort_children(self, names: bytes) -> tuple[array[int], array[int], array[int]]:
+    def _sort_children(self) -> tuple[array[int], array[int], array[int]]:
         firsts, nexts = self._sibling_chains()
         order, counts = array("I"), array("I", bytes(4 * len(firsts)))
         directories = [0]
         while directories:
             directory = directories.pop()
-            latest: dict[bytes, int] = {}
-            row = firsts[directory]
-            while row:
-                name = names[self._ends[row - 1] : self._ends[row]]
-                if name not in latest or not self._is_vain(row, latest[name], firsts, nexts):
-                    latest[name] = row
-                row = nexts[row]
-            firsts[directory] = len(order)
-            for name in sorted(latest):
-                row = latest[name]
+            rows = self._by_name(_chain(firsts[directory], nexts))
+            start = len(order)
+            for row in self._last_of_each_name(rows, firsts, nexts):
                 if self._kinds[row] != RowKind.WRITE_THROUGH:
                     order.append(row)
                 if self._kinds[row] == RowKind.DIR:
                     directories.append(row)
-            counts[directory] = len(order) - firsts[directory]
+            firsts[directory], counts[directory] = start, len(order) - start
         return order, firsts, counts
+
+    def _by_name(self, rows: Iterator[int]) -> Iterator[int]:
+        """`rows` by name, those of equal names as they came; with few names in memory, however many there are."""
+        runs = []
+        while run := sorted(islice(rows, _SORTED_AT_ONCE), key=self._name):
+            runs.append(array("I", run))
+        return merge(*runs, key=self._name) if len(runs) > 1 else iter(runs[0] if runs else ())
+
+    def _last_of_each_name(self, rows: Iterator[int], firsts: array[int], nexts: array[int]) -> Iterator[int]:
+        """Of `rows` in order, the last of each name, but for directories in vain."""
+        last = 0
+        last_name = b""
+        for row in rows:
+            name = self._name(row)
+            if last and name == last_name:
+                last = last if self._is_vain(row, last, firsts, nexts) else row
+                continue
+            if last:
+                yield last
+            last, last_name = row, name
+        if last:
+            yield last
+
+    def _name(self, row: int) -> bytes:
+        return bytes(self._names[self._ends[row - 1] : self._ends[row]])
 
     def _is_vain(self, row: int, earlier: int, firsts: array[int], nexts: array[int]) -> bool:
         """True if nothing but whiteouts imply the directory at `row`, in the place of a file.
@@ -259,6 +286,14 @@ class _Builder:
             return 0
         parent = self._directory(list(path[:-1]), _no_directory)
         return None if parent is None else skeleton.child(parent, path[-1])
+
+
+def _chain(first: int, nexts: array[int]) -> Iterator[int]:
+    """Rows from `first` on, to the end of its chain."""
+    row = first
+    while row:
+        yield row
+        row = nexts[row]
 
 
 def _no_directory(parent: int, name: str) -> None:

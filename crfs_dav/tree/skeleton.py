@@ -35,7 +35,7 @@ class RowKind(IntEnum):
 class Skeleton:
     """Columns by row; children of a directory are `order[starts[row] : starts[row] + counts[row]]`, by name."""
 
-    names: bytes  # of all rows, one after the other
+    names: bytearray  # of all rows, one after the other
     ends: array[int]  # where a row's name ends; it begins where the row before ends
     parents: array[int]
     positions: array[int]  # in the archive's entries
@@ -72,7 +72,7 @@ class Skeleton:
         return memoryview(self.order)[start : start + self.counts[directory]]
 
     def _name(self, row: int) -> bytes:
-        return self.names[self.ends[row - 1] : self.ends[row]]
+        return bytes(self.names[self.ends[row - 1] : self.ends[row]])
 
 
 def encode_name(name: str) -> bytes:

@@ -16,6 +16,7 @@ from lxml import etree
 from crfs_dav.app import App, create_app
 from crfs_dav.config import load_config
 from crfs_dav.demo.registry import DemoRegistry
+from crfs_dav.formats.passes import PATIENCE_SECONDS
 from tests.support.dav import D
 
 
@@ -82,7 +83,13 @@ def _unused(_data: bytes) -> None:
 
 
 @contextmanager
-def site(registry: DemoRegistry, cache: Path | dict[str, Any] | None = None, **settings: Any) -> Iterator[Site]:
+def site(
+    registry: DemoRegistry,
+    cache: Path | dict[str, Any] | None = None,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    **settings: Any,
+) -> Iterator[Site]:
     """An app that knows `registry`, with its disk cache at `cache`, as these settings say, or with none."""
     where: dict[str, Any] = {"disk_bytes": 0, "spool_bytes": 0, "index_bytes": 0}
     if cache is not None:
@@ -93,7 +100,7 @@ def site(registry: DemoRegistry, cache: Path | dict[str, Any] | None = None, **s
         "cache": where,
         **settings,
     }
-    app = create_app(load_config(None, values))
+    app = create_app(load_config(None, values), patience_seconds=patience_seconds)
     try:
         yield Site(app)
     finally:

@@ -89,10 +89,10 @@ def test_a_file_of_another_key_is_not_believed() -> None:
 
 
 def test_every_part_begins_at_a_multiple_of_eight() -> None:
-    pieces = dump_columns(ColumnsFile(some_columns()), KEY)
+    dump = dump_columns(ColumnsFile(some_columns()), KEY)
 
-    assert len(b"".join(pieces)) % 8 == 0
-    assert len(b"".join(pieces[:3])) % 8 == 0
+    assert len(b"".join(dump)) % 8 == 0
+    assert len(dump.head) % 8 == 0
 
 
 @given(st.data())

@@ -18,9 +18,10 @@ from crfs_dav.formats.columnsfile import load_columns
 from crfs_dav.formats.gzipindex import GzipIndex
 from crfs_dav.formats.indexing import IndexJob, run_elsewhere
 from crfs_dav.formats.limits import MIB, Limits
+from crfs_dav.formats.progress import Report
 from crfs_dav.formats.zran import NoCheckpoints
 from crfs_dav.names import digest_of
-from tests.support.archives import file, tar_of, targz_of
+from tests.support.archives import dir_, file, tar_of, targz_of
 from tests.support.deflaters import endless_block, member
 
 NOISE = random.Random(4).randbytes(MIB)
@@ -53,6 +54,19 @@ def test_where_no_file_can_be_written_the_index_comes_back(path: Path | None) ->
 
     assert data is not None
     assert GzipIndex(load_columns(memoryview(data), job().key)).diff_id == digest_of(TAR)
+
+
+def test_names_are_told_while_more_of_the_blob_is_to_come(tmp_path: Path) -> None:
+    told: list[Report] = []
+    blob = targz_of(tar_of(dir_("d"), file("noise", NOISE), file("z", b"end")))
+
+    def waiting() -> Iterator[bytes]:
+        yield blob[: MIB // 2]
+        until(lambda: bool(told))
+        yield blob[MIB // 2 :]
+
+    assert run_elsewhere(job(blob, path=tmp_path / "index"), waiting(), told.append) is None
+    assert (told[0].entries, told[0].names) == (1, ["d/"])
 
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
