@@ -14,7 +14,7 @@ import pytest
 from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.oci import OCI_MANIFEST
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
 from tests.support.archives import dir_, file
 from tests.support.images import NOISE, add_layers, base_layer, layer_of
 from tests.support.site import Site, site

@@ -15,7 +15,7 @@ from typing import Any
 from crfs_dav.app import create_app
 from crfs_dav.config import Config, load_config
 from crfs_dav.mounting import mount_lines
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 

@@ -13,6 +13,7 @@ from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.readers import BytesReader, ReaderAt
 
+_FEW_CHUNKS = 4  # of a file: they are made once, not at each look
 _EMPTY_DIGEST = digest_of(b"")
 
 
@@ -52,7 +53,8 @@ class TocArchive:
         if size == 0:
             _check_empty(self._columns.digest_position(position), entry.digest)
             return BytesReader(b"")
-        chunks = ChunkList(self._columns, position)
+        chunks: Sequence[Chunk] = ChunkList(self._columns, position)
+        chunks = chunks[:] if len(chunks) <= _FEW_CHUNKS else chunks
         check_chunks(chunks, size, self._limits)
         return ChunkedFile(entry.name, size, chunks, self._loader)
 

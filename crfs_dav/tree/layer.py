@@ -160,6 +160,7 @@ class LayerFile:
     def __init__(self, source: _Source, position: int) -> None:
         self._source = source
         self._position = position
+        self._content: ReaderAt | None = None
 
     @cached_property
     def entry(self) -> Entry:
@@ -174,7 +175,9 @@ class LayerFile:
 
     def open(self) -> ReaderAt:
         """The verified content; raises Corrupt."""
-        return self._source.archive.open(self._position)
+        if self._content is None:
+            self._content = self._source.archive.open(self._position)
+        return self._content
 
     def kept_start(self, size: int) -> bytes:
         """The first bytes, at most `size` of them, as far as they are in memory; raises Corrupt."""

@@ -11,7 +11,7 @@ import pytest
 
 from crfs_dav.dav.application import create_dav_app
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
 from tests.support.archives import dir_, estargz_of, file, link
 from tests.support.awkward import awkward_layers
 from tests.support.dav import DavClient

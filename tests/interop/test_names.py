@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
 from tests.support.archives import Member, dir_, file
 from tests.support.clients import cadaver, curl, davfs2, gvfs, rclone
 from tests.support.dav_tree import ODD_NAMES

@@ -11,6 +11,7 @@ from cheroot import wsgi
 
 from crfs_dav import __version__
 from crfs_dav.errors import CrfsError
+from crfs_dav.server.connections import Connection
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Server:
 
 
 class _QuietServer(wsgi.Server):
+    ConnectionClass = Connection
+
     """Cheroot's errors go to our log: without traceback, but for what is a fault of ours."""
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
