@@ -23,12 +23,13 @@ from typing import overload
 
 import msgspec
 
-from crfs_dav.archive import EMPTY, Entry, Kind, Outline
+from crfs_dav.archive import EMPTY, Entry, Kind, Outline, Stat
 from crfs_dav.names import Digest
 
 KINDS = tuple(Kind)
 NO_DIGEST = 0
 BAD_DIGEST = 0xFFFF_FFFF
+_NO_DIGESTS = (NO_DIGEST, BAD_DIGEST)
 NONSENSE = -1
 ZEROS = -2
 NO_MTIME = -(1 << 63)
@@ -277,9 +278,7 @@ class Columns:
 
     def digest(self, position: int) -> Digest | None:
         """The digest at a position of `digests`; None for NO_DIGEST and BAD_DIGEST."""
-        if position in (NO_DIGEST, BAD_DIGEST):
-            return None
-        return Digest("sha256", self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE].hex())
+        return None if position in _NO_DIGESTS else Digest("sha256", self._digest_hex(position))
 
     def entry(self, position: int) -> Entry:
         """The entry at a position from 0 on."""
@@ -301,6 +300,18 @@ class Columns:
             xattrs=self._unpacked_xattrs(self._xattrs[position]),
         )
 
+    def stat(self, position: int) -> Stat:
+        """What listings show of the entry at a position from 0 on."""
+        microseconds, digest = self._mtimes[position], self._entry_digests[position]
+        is_reg = self._kinds[position] == _REG
+        return Stat(
+            max(0, self._sizes[position]) if is_reg else 0,
+            self._modes[position],
+            None if microseconds == NO_MTIME else microseconds // 1_000_000,
+            f"sha256:{self._digest_hex(digest)}" if is_reg and digest not in _NO_DIGESTS else "",
+            self._unpacked_xattrs(self._xattrs[position]),
+        )
+
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, straight off the columns."""
         start = 0
@@ -308,6 +319,9 @@ class Columns:
             name, _, link_name = bytes(self._text[start:end]).decode("utf-8", "surrogateescape").partition("\0")
             yield Outline(name, KINDS[kind], link_name)
             start = end
+
+    def _digest_hex(self, position: int) -> str:
+        return self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE].hex()
 
     def _unpacked_xattrs(self, position: int) -> Mapping[str, bytes]:
         if not position:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from crfs_dav.archive import Entry, Kind, Outline
+from crfs_dav.archive import Entry, Kind, Outline, Stat
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
 from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, ZEROS, Columns, EntryList
@@ -34,6 +34,10 @@ class TocArchive:
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, in the order of `entries`."""
         return self._columns.outline()
+
+    def stat(self, position: int) -> Stat:
+        """What listings show of the entry at `position`."""
+        return self._columns.stat(position)
 
     def open(self, position: int) -> ReaderAt:
         """Content of the reg at `position`, verified as it is read; raises Corrupt where its chunks make no sense."""

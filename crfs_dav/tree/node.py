@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeGuard
 
-from crfs_dav.archive import Entry
+from crfs_dav.archive import Entry, Stat, stat_of
 from crfs_dav.errors import NotFound
 from crfs_dav.readers import ReaderAt
 
@@ -58,6 +58,25 @@ class Immutable(Protocol):
     def tree_id(self) -> str:
         """Text that names the whole tree: equal text and equal path below its root mean equal listings, for ever."""
         ...
+
+
+class Brief(Protocol):
+    """A node that can say what listings show of it without making its entry."""
+
+    @property
+    def stat(self) -> Stat:
+        """The same as of its entry."""
+        ...
+
+
+def is_brief(node: Node) -> TypeGuard[Brief]:
+    """True if `node` knows less than its entry, and sooner."""
+    return hasattr(node, "stat")
+
+
+def stat_of_node(node: Node) -> Stat:
+    """What listings show of `node`; raises what asking for its entry raises."""
+    return node.stat if is_brief(node) else stat_of(node.entry)
 
 
 def is_immutable(directory: Directory) -> TypeGuard[Immutable]:
