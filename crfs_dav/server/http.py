@@ -1,59 +1,53 @@
-"""The WSGI app under cheroot: listen, serve, stop in time."""
+"""The WSGI app under cheroot: serve a listening socket, stop in time."""
 
 from __future__ import annotations
 
 import logging
-import re
+import socket
 import threading
 from wsgiref.types import WSGIApplication
 
 from cheroot import wsgi
 
 from crfs_dav import __version__
-from crfs_dav.errors import CrfsError
 from crfs_dav.server.connections import Connection
+from crfs_dav.server.listening import BACKLOG
 
 _log = logging.getLogger(__name__)
 
 _IDLE_SECONDS = 10  # how long a connection may say nothing
 _KEPT_CONNECTIONS = 200  # Finder, davfs2 and gvfs keep several each; cheroot's default of 10 is soon used up
-_BACKLOG = 128
 _HEADER_LIMIT = 64 << 10  # bytes
 _BODY_LIMIT = 64 << 20  # bytes of a request; without one, cheroot makes room for whatever chunk is announced
 _GRACE_SECONDS = 1
 
 
 class Server:
-    """One listening socket and its threads; `start` returns at once."""
+    """The threads that serve one listening socket, which it closes in the end; `start` returns at once."""
 
-    def __init__(self, app: WSGIApplication, address: tuple[str, int], *, threads: int) -> None:
+    def __init__(self, app: WSGIApplication, listener: socket.socket, *, threads: int) -> None:
         self._server = _QuietServer(
-            address,
+            listener.getsockname()[:2],
             app,
             numthreads=threads,
             server_name=f"crfs-dav/{__version__}",
-            request_queue_size=_BACKLOG,
+            request_queue_size=BACKLOG,  # cheroot says once more that it listens
             timeout=_IDLE_SECONDS,
             shutdown_timeout=_GRACE_SECONDS,
         )
+        self._server.listener = listener
         self._server.keep_alive_conn_limit = _KEPT_CONNECTIONS
         self._server.max_request_header_size = _HEADER_LIMIT
         self._server.max_request_body_size = _BODY_LIMIT
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Listen, and serve in threads of its own; raises CrfsError where the address cannot be had."""
-        try:
-            self._server.prepare()
-        except OSError as error:
-            host, port = self._server.bind_addr
-            raise CrfsError(f"address {host}:{port}: {_reason(error)}; expected one to listen on") from None
-        self._thread = threading.Thread(target=self._server.serve, name="accept", daemon=True)
-        self._thread.start()
+        """Serve in threads of its own."""
+        self._server.prepare()
+        threading.Thread(target=self._server.serve, name="accept", daemon=True).start()
 
     @property
     def port(self) -> int:
-        """The port it listens on, also where any was asked for."""
+        """The port it listens on."""
         return int(self._server.bind_addr[1])
 
     def stop(self) -> bool:
@@ -65,15 +59,21 @@ class Server:
 
 
 class _QuietServer(wsgi.Server):
-    ConnectionClass = Connection
+    """Serves a socket that listens. Errors go to our log: without traceback, but for what is a fault of ours."""
 
-    """Cheroot's errors go to our log: without traceback, but for what is a fault of ours."""
+    ConnectionClass = Connection
+    listener: socket.socket
+
+    def prepare(self) -> None:
+        """Start the threads, and never wait in accept: another process may have been faster."""
+        super().prepare()
+        self.socket.settimeout(0)
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
+        """The listening socket, in place of a new one."""
+        self.socket = self.listener
+        return self.listener
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+        """Cheroot's words."""
         _log.log(level, "%s", msg, exc_info=traceback and _log.isEnabledFor(logging.DEBUG))
-
-
-def _reason(error: OSError) -> str:
-    """The system's words, out of the sentence that cheroot wraps around them."""
-    found = re.search(r"\[Errno -?\d+\] ([^)]+)", str(error))
-    return (found[1] if found else error.strerror or str(error)).lower()
