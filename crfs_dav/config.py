@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 
 from crfs_dav.errors import BadName, CrfsError
 from crfs_dav.names import Registry, parse_registry, parse_repository
@@ -169,6 +168,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import yaml  # takes a twentieth of the start, and most servers have no file
+
     try:
         values = yaml.safe_load(_read_text(path))
     except (yaml.YAMLError, RecursionError) as error:
