@@ -71,7 +71,9 @@ class CrfsProvider(DAVProvider):
             _log_failure(request, error)
             response = _failure(request, error)
         start_response(response.status, response.headers)
-        return () if request.method == "HEAD" else _guarded(request, response.body)
+        if request.method == "HEAD":
+            return ()
+        return response.body if isinstance(response.body, list) else _guarded(request, response.body)
 
     def _propfind(self, request: Request) -> Response:
         body = request.read_body(BODY_LIMIT)

@@ -10,7 +10,7 @@ from wsgiref.types import WSGIApplication
 from cheroot import wsgi
 
 from crfs_dav import __version__
-from crfs_dav.server.connections import Connection
+from crfs_dav.server.connections import Connection, Gateway
 from crfs_dav.server.listening import BACKLOG
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class Server:
             timeout=_IDLE_SECONDS,
             shutdown_timeout=_GRACE_SECONDS,
         )
+        self._server.gateway = Gateway
         self._server.listener = listener
         self._server.keep_alive_conn_limit = _KEPT_CONNECTIONS
         self._server.max_request_header_size = _HEADER_LIMIT

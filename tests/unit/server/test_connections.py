@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cheroot import wsgi
 
-from crfs_dav.server.connections import Connection
+from crfs_dav.server.connections import Connection, Gateway
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -40,6 +40,7 @@ def _cut() -> Iterator[bytes]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[wsgi.Server]:
     server = wsgi.Server(("127.0.0.1", 0), app, numthreads=1)
+    server.gateway = Gateway
     server.prepare()
     yield server
     server.stop()
@@ -50,7 +51,7 @@ def packets(server: wsgi.Server, path: str, *header: bytes) -> list[bytes]:
     near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with near, far:
         near.sendall(b"\r\n".join([f"GET {path} HTTP/1.1".encode(), b"Host: x", *header, b"", b""]))
-        Connection(server, far).communicate()  # type: ignore[no-untyped-call]
+        Connection(server, far).communicate()
         far.shutdown(socket.SHUT_WR)
         return list(iter(lambda: near.recv(_PACKET), b""))
 
@@ -84,3 +85,24 @@ def test_headers_of_any_length_are_read_whole(server: wsgi.Server, size: int) ->
     received = b"".join(packets(server, "/header", b"Long: " + b"x" * size))
 
     assert received.endswith(b"\r\n\r\n" + b"x" * size)
+
+
+def test_the_application_is_told_what_cheroot_tells(server: wsgi.Server) -> None:
+    told: list[WSGIEnvironment] = []
+
+    def listening(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        told.append(environ)
+        start_response("200 OK", [("content-length", "0")])
+        return []
+
+    headers = [b"Content-Type: text/x", b"Content-Length: 0", b"X-y: \xff", b"Depth: 1"]
+    server.wsgi_app = listening
+    for gateway in (Gateway, wsgi.Gateway_10):
+        server.gateway = gateway
+        packets(server, "/a%20b?c=d", *headers)
+    server.wsgi_app, server.gateway = app, Gateway
+
+    ours, theirs = ({key: value for key, value in each.items() if key != "wsgi.input"} for each in told)
+    assert ours == theirs
+    assert ours["HTTP_X_Y"] == "\xff"
+    assert ours["CONTENT_TYPE"] == "text/x"
