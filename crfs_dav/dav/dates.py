@@ -21,7 +21,9 @@ def seconds_of(mtime: datetime | None) -> int:
 
 def clamped(seconds: int | None) -> int:
     """`seconds` within 1970..9999, 0 for None."""
-    return min(max(seconds or 0, 0), _LAST_SECOND)
+    if seconds is None or seconds < 0:
+        return 0
+    return seconds if seconds <= _LAST_SECOND else _LAST_SECOND
 
 
 @lru_cache(maxsize=4096)

@@ -83,17 +83,19 @@ def _all(properties: list[Property]) -> Propstats:
 
 
 def _named(query: Query) -> Propstats:
-    known = [(each.render, each.empty) for name in query.names if (each := PROPERTIES.get(name))]
+    known = [each for name in query.names if (each := PROPERTIES.get(name))]
     unknown = "".join(element(name).empty for name in query.names if name not in PROPERTIES)
 
     def propstats(shown: Shown) -> str:
         found, missing = "", unknown
-        for render, empty in known:
-            text = render(shown)
-            if text is None:
-                missing += empty
+        for each in known:
+            text = each.value(shown)
+            if text:
+                found += f"{each.start}{text}{each.end}"
+            elif text is None:
+                missing += each.empty
             else:
-                found += text
+                found += each.empty
         first = f"{_FOUND[0]}{found}{_FOUND[1]}" if found or not missing else ""
         return f"{first}{_MISSING[0]}{missing}{_MISSING[1]}" if missing else first
 

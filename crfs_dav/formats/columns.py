@@ -302,14 +302,15 @@ class Columns:
 
     def stat(self, position: int) -> Stat:
         """What listings show of the entry at a position from 0 on."""
-        microseconds, digest = self._mtimes[position], self._entry_digests[position]
         is_reg = self._kinds[position] == _REG
+        size, digest = (self._sizes[position], self._entry_digests[position]) if is_reg else (0, NO_DIGEST)
+        microseconds, xattrs = self._mtimes[position], self._xattrs[position]
         return Stat(
-            max(0, self._sizes[position]) if is_reg else 0,
+            size if size >= 0 else 0,
             self._modes[position],
             None if microseconds == NO_MTIME else microseconds // 1_000_000,
-            f"sha256:{self._digest_hex(digest)}" if is_reg and digest not in _NO_DIGESTS else "",
-            self._unpacked_xattrs(self._xattrs[position]),
+            "" if digest in _NO_DIGESTS else f"sha256:{self._digest_hex(digest)}",
+            self._unpacked_xattrs(xattrs) if xattrs else EMPTY,
         )
 
     def outline(self) -> Iterator[Outline]:

@@ -7,7 +7,7 @@ What is no file and no directory (symlink, char, block, fifo) is a plain `Node` 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, cast
 
 from crfs_dav.archive import Entry, Stat, stat_of
 from crfs_dav.errors import NotFound
@@ -69,14 +69,10 @@ class Brief(Protocol):
         ...
 
 
-def is_brief(node: Node) -> TypeGuard[Brief]:
-    """True if `node` knows less than its entry, and sooner."""
-    return hasattr(node, "stat")
-
-
-def stat_of_node(node: Node) -> Stat:
+def stat_of_node(node: Node | Brief) -> Stat:
     """What listings show of `node`; raises what asking for its entry raises."""
-    return node.stat if is_brief(node) else stat_of(node.entry)
+    stat: Stat | None = getattr(node, "stat", None)
+    return stat_of(cast(Node, node).entry) if stat is None else stat
 
 
 def is_immutable(directory: Directory) -> TypeGuard[Immutable]:
