@@ -18,7 +18,7 @@ from crfs_dav.app import App, create_app
 from crfs_dav.config import Config, load_config
 from crfs_dav.mounting import mount_lines
 from crfs_dav.server.http import Server
-from crfs_dav.server.listening import listen
+from crfs_dav.server.listening import listen, shared
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
@@ -57,7 +57,7 @@ def _work(config: Config, listener: socket.socket, level: int) -> None:
     """What one of several processes does, until it is told to stop."""
     _log_to_stderr(level)
     stop = _stop_on_signals()
-    if not _serve(config, create_app(config), listener, stop):
+    if not _serve(config, create_app(config), shared(listener), stop):
         _leave_now()
 
 

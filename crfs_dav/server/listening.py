@@ -4,10 +4,31 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from typing import Any
 
 from crfs_dav.errors import CrfsError
 
 BACKLOG = 128
+_TURN_SECONDS = 0.001
+
+
+class SharedListener(socket.socket):
+    """A listening socket that other processes accept from too: who has taken a connection lets them go first.
+
+    Else the process that wakes first takes all that come at once, and serves them all by itself.
+    """
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection, and where it comes from."""
+        accepted = super().accept()
+        time.sleep(_TURN_SECONDS)
+        return accepted
+
+
+def shared(listener: socket.socket) -> SharedListener:
+    """The same socket, which `listener` no longer is."""
+    return SharedListener(listener.family, listener.type, listener.proto, fileno=listener.detach())
 
 
 def listen(host: str, port: int) -> socket.socket:
