@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from math import floor
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -59,6 +60,22 @@ class Outline(NamedTuple):
     link_name: str
 
 
+class Stat(NamedTuple):
+    """The part of an entry that listings show, at a fifth of its cost."""
+
+    size: int
+    mode: int
+    seconds: int | None  # of the mtime, since 1970, rounded down
+    digest: str  # of the whole content, `""` where it is not known
+    xattrs: Mapping[str, bytes]
+
+
+def stat_of(entry: Entry) -> Stat:
+    """What listings show of `entry`."""
+    seconds = None if entry.mtime is None else floor(entry.mtime.timestamp())
+    return Stat(entry.size, entry.mode, seconds, str(entry.digest or ""), entry.xattrs)
+
+
 @runtime_checkable
 class ReadThrough(Protocol):
     """An archive that was read through once, from its start to its end."""
@@ -83,6 +100,10 @@ class Archive(Protocol):
 
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, in the order of `entries`, without making the entries."""
+        ...
+
+    def stat(self, position: int) -> Stat:
+        """The same as of `entries[position]`, without making the entry."""
         ...
 
     def open(self, position: int) -> ReaderAt:

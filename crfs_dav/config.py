@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 
 from crfs_dav.errors import BadName, CrfsError
 from crfs_dav.names import Registry, parse_registry, parse_repository
@@ -21,6 +20,7 @@ from crfs_dav.registry.mirrors import parse_mirror
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Processes = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 WindowLog = Annotated[int, msgspec.Meta(ge=10, le=31)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
@@ -113,6 +113,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     port: Port = 8080
     anonymous: bool = False
     threads: Count = 40
+    workers: Processes = 1
     registries: dict[str, RegistryConfig | None] = msgspec.field(
         default_factory=lambda: dict.fromkeys(_DEFAULT_REGISTRIES),
     )
@@ -133,6 +134,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def default_platform(self) -> Platform:
         """The platform chosen of an index."""
         return parse_platform(self.platform)
+
+    def of_one_worker(self) -> Config:
+        """The same for one of `workers` processes: what is remembered in memory is divided among them."""
+        sizes = {
+            name: getattr(self.cache, name) // self.workers for name in ("range_bytes", "chunk_bytes", "listing_bytes")
+        }
+        return msgspec.structs.replace(self, cache=msgspec.structs.replace(self.cache, **sizes))
 
     def cache_directory(self) -> Path:
         """Folder of the cache on disk: the one set, else one in the user's cache folder."""
@@ -162,6 +170,8 @@ def is_loopback(host: str) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import yaml  # takes a twentieth of the start, and most servers have no file
+
     try:
         values = yaml.safe_load(_read_text(path))
     except (yaml.YAMLError, RecursionError) as error:
@@ -193,6 +203,8 @@ def _merged(values: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str
 
 def _check(config: Config) -> None:
     config.default_platform()
+    if config.workers > 1 and os.name == "nt":
+        raise BadConfig(f"workers: {config.workers} on Windows; expected 1")
     named = config.named_registries()
     for registry, settings in named.items():
         for name in settings.repositories:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 
 from crfs_dav.errors import BadName
@@ -18,6 +18,7 @@ _DOCKER_HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.dock
 
 _HEX_DIGITS = {"sha256": 64, "sha512": 128}
 _NAME_LIMIT = 255
+_KEPT = 1024  # parsed names of registries and of repositories: every request needs the same few
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _REGISTRY = re.compile(rf"(?P<host>{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?:[:_](?P<port>[0-9]{{1,5}}))?")
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
@@ -138,6 +139,7 @@ def _checked_digest(algorithm: str, hex_digits: str, text: str) -> Digest:
     return Digest(algorithm, hex_digits)
 
 
+@lru_cache(_KEPT)
 def parse_registry(text: str) -> Registry:
     """Registry spelled `host`, `host:port` or, where file names cannot hold a colon, `host_port`; raises BadName.
 
@@ -175,6 +177,7 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+@lru_cache(_KEPT)
 def parse_repository(registry: Registry, name: str) -> Repository:
     """Repository `name` of `registry`; on Docker Hub a single component means `library/<name>`; raises BadName."""
     if len(name) > _NAME_LIMIT or not all(map(is_component, name.split("/"))):

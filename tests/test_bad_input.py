@@ -14,7 +14,8 @@ import pytest
 from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.oci import OCI_MANIFEST
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
+from crfs_dav.server.listening import listen
 from tests.support.archives import dir_, file
 from tests.support.images import NOISE, add_layers, base_layer, layer_of
 from tests.support.site import Site, site
@@ -192,7 +193,7 @@ def test_a_fault_after_the_first_byte_cuts_the_connection(registry: DemoRegistry
     add_layers(registry, "my/bad", "v1", (broken, annotations))
 
     with site(registry, **QUICK) as crfs:
-        server = Server(crfs.wsgi, ("127.0.0.1", 0), threads=4)
+        server = Server(crfs.wsgi, listen("127.0.0.1", 0), threads=4)
         server.start()
         connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
         try:

@@ -60,6 +60,7 @@ def _add_serve(commands: argparse._SubParsersAction[_Parser]) -> None:
     serve.add_argument("--config", type=Path, metavar="FILE", help="YAML file with settings; see conf/crfs-dav.yaml")
     serve.add_argument("--host", metavar="ADDRESS", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=int, metavar="PORT", help="port to listen on, 0 for any free one (default: 8080)")
+    serve.add_argument("--workers", type=int, metavar="N", help="processes that share the work (default: 1)")
     serve.add_argument(
         "--registry",
         action="append",

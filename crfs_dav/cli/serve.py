@@ -3,50 +3,83 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from crfs_dav.app import create_app
+from crfs_dav.app import App, create_app
 from crfs_dav.config import Config, load_config
 from crfs_dav.mounting import mount_lines
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
+from crfs_dav.server.listening import listen, shared
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 once stopped by SIGINT or SIGTERM; raises CrfsError for settings and addresses that cannot be."""
-    _log_to_stderr(_LEVELS[min(options.verbose, len(_LEVELS) - 1)])
+    level = _LEVELS[min(options.verbose, len(_LEVELS) - 1)]
+    _log_to_stderr(level)
     with ExitStack() as stack:
         overrides = _overrides(options)
         if options.demo:
             overrides |= stack.enter_context(_demo_settings())
         config = load_config(options.config, overrides)
-        finished = _serve(config, demo=options.demo)
+        app = create_app(config)
+        listener = listen(config.host, config.port)
+        stop = _stop_on_signals()
+        print("\n".join(_welcome(config.host, listener.getsockname()[1], demo=options.demo)), flush=True)
+        if config.workers > 1:
+            app.close()  # it was made so that settings that cannot be are refused here
+            _serve_by_workers(config, listener, stop, level)
+            return 0
+        finished = _serve(config, app, listener, stop)
     if not finished:
         _leave_now()
     return 0
 
 
-def _serve(config: Config, *, demo: bool) -> bool:
-    stop = threading.Event()
-    app = create_app(config)
-    server = Server(app.wsgi, (config.host, config.port), threads=config.threads)
+def _serve_by_workers(config: Config, listener: socket.socket, stop: threading.Event, level: int) -> None:
+    from crfs_dav.server.workers import Workers
+
+    with Workers(config.workers, _work, config.of_one_worker(), listener, level) as workers:
+        workers.keep(lambda seconds: not stop.wait(seconds))
+
+
+def _work(config: Config, listener: socket.socket, level: int) -> None:
+    """What one of several processes does, until it is told to stop."""
+    _log_to_stderr(level)
+    stop = _stop_on_signals()
+    if not _serve(config, create_app(config), shared(listener), stop):
+        _leave_now()
+
+
+def _serve(config: Config, app: App, listener: socket.socket, stop: threading.Event) -> bool:
+    """False if some requests had not ended in time."""
+    server = Server(app.wsgi, listener, threads=config.threads)
     server.start()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    print("\n".join(_welcome(config.host, server.port, demo=demo)), flush=True)
+    gc.freeze()  # what is loaded now stays: it need not be gone through whenever a long listing is made
     while not stop.wait(3600):
         pass
     finished = server.stop()
     app.close()
     return finished
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by SIGTERM, and by SIGINT unless the parent said to ignore it."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _leave_now() -> None:
@@ -62,6 +95,8 @@ def _overrides(options: argparse.Namespace) -> dict[str, Any]:
         overrides["host"] = options.host
     if options.port is not None:
         overrides["port"] = options.port
+    if options.workers is not None:
+        overrides["workers"] = options.workers
     if options.registry:
         overrides["registries"] = dict(map(_registry_setting, options.registry))
     if options.local is not None:

@@ -40,7 +40,8 @@ def get_file(request: Request, name: str, file: File) -> Response:
         return Response(status, headers, started(parts.body(pieces), count=2))
     if span.start == span.end:
         return Response(status, headers)
-    return Response(status, headers, started(_pieces(file.open(), span)))
+    body = _pieces(file.open(), span)
+    return Response(status, headers, list(body) if span.end - span.start <= _PIECE else started(body))
 
 
 def head_file(request: Request, name: str, file: File) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from crfs_dav.archive import MIME_TYPE_XATTR
 from crfs_dav.dav.sniffing import SNIFFED_BYTES, sniff
@@ -87,15 +88,15 @@ def media_type(name: str, file: File) -> str:
 
     By these only where somebody has read the file not long ago, so that HEAD costs nothing and equals GET.
     """
-    return stated_type(name, file) or _sniffed(file) or OCTETS
+    return stated_type(name, file.entry.xattrs) or _sniffed(file) or OCTETS
 
 
-def stated_type(name: str, file: File) -> str | None:
-    """Content type of `file` as its `user.mime_type` attribute says, else by name; None where both say nothing.
+def stated_type(name: str, xattrs: Mapping[str, bytes]) -> str | None:
+    """Content type of a file as its `user.mime_type` attribute says, else by name; None where both say nothing.
 
     The same at any time and on every replica: the only one that listings hold, for they are kept, here and there.
     """
-    stated = file.entry.xattrs.get(MIME_TYPE_XATTR)
+    stated = xattrs.get(MIME_TYPE_XATTR)
     if stated is None or not _STATED.fullmatch(stated):
         return type_by_name(name)
     essence = stated.decode().lower()

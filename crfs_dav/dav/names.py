@@ -96,7 +96,8 @@ def find(root: Directory, names: Sequence[str], spellings: Callable[[str], Itera
         if not is_directory(node):
             raise NotFound(f"path: {name[:150]!r} below a file; expected a directory above it")
         try:
-            node = _child(node, spellings(name))
+            # Names in ASCII have one spelling, for everybody.
+            node = node.lookup(name) if name.isascii() else _child(node, spellings(name))
         except Underway as error:
             raise error.below(names[depth:]) from None
     return node

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from crfs_dav.dav.clients import Client
 from crfs_dav.dav.names import quote
-from crfs_dav.dav.properties import PROPERTIES, Property
+from crfs_dav.dav.properties import PROPERTIES, Property, Shown
 from crfs_dav.dav.queries import Mode, Query
 from crfs_dav.dav.response import Response
 from crfs_dav.dav.xmlnames import element
-from crfs_dav.tree.node import Node, is_directory
+from crfs_dav.tree.node import Node
 
 XML_TYPE = ("Content-Type", "application/xml; charset=utf-8")
 
@@ -26,19 +26,20 @@ _FOUND = ("<D:propstat><D:prop>", "</D:prop><D:status>HTTP/1.1 200 OK</D:status>
 _MISSING = ("<D:propstat><D:prop>", "</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>")
 
 Named = tuple[str, Node]
-Propstats = Callable[[str, Node], str]
+Propstats = Callable[[Shown], str]
 
 
 def multistatus(query: Query, path: str, resource: Named, members: Iterable[Named]) -> Iterator[str]:
     """The answer's text, in pieces: the resource at href `path`, which has no trailing slash, then its members."""
     propstats = _propstats(query)
     yield f"{_HEAD}{_MULTISTATUS[0]}"
-    name, node = resource
-    slash = "/" if is_directory(node) else ""
-    yield f"<D:response><D:href>{path}{slash}</D:href>{propstats(name, node)}</D:response>"
+    shown = Shown(*resource)
+    slash = "/" if shown.is_directory else ""
+    yield f"<D:response><D:href>{path}{slash}</D:href>{propstats(shown)}</D:response>"
     for name, node in members:
-        slash = "/" if is_directory(node) else ""
-        yield f"<D:response><D:href>{path}/{quote(name)}{slash}</D:href>{propstats(name, node)}</D:response>"
+        shown = Shown(name, node)
+        slash = "/" if shown.is_directory else ""
+        yield f"<D:response><D:href>{path}/{quote(name)}{slash}</D:href>{propstats(shown)}</D:response>"
     yield _MULTISTATUS[1]
 
 
@@ -74,32 +75,34 @@ def _is_usual(each: Property, query: Query) -> bool:
 def _all(properties: list[Property]) -> Propstats:
     renderers = [each.render for each in properties]
 
-    def propstats(name: str, node: Node) -> str:
-        found = "".join([text for render in renderers if (text := render(name, node)) is not None])
+    def propstats(shown: Shown) -> str:
+        found = "".join([text for render in renderers if (text := render(shown)) is not None])
         return f"{_FOUND[0]}{found}{_FOUND[1]}"
 
     return propstats
 
 
 def _named(query: Query) -> Propstats:
-    known = [(each.render, each.empty) for name in query.names if (each := PROPERTIES.get(name))]
+    known = [each for name in query.names if (each := PROPERTIES.get(name))]
     unknown = "".join(element(name).empty for name in query.names if name not in PROPERTIES)
 
-    def propstats(name: str, node: Node) -> str:
+    def propstats(shown: Shown) -> str:
         found, missing = "", unknown
-        for render, empty in known:
-            text = render(name, node)
-            if text is None:
-                missing += empty
+        for each in known:
+            text = each.value(shown)
+            if text:
+                found += f"{each.start}{text}{each.end}"
+            elif text is None:
+                missing += each.empty
             else:
-                found += text
+                found += each.empty
         first = f"{_FOUND[0]}{found}{_FOUND[1]}" if found or not missing else ""
         return f"{first}{_MISSING[0]}{missing}{_MISSING[1]}" if missing else first
 
     return propstats
 
 
-def _names(name: str, node: Node) -> str:
+def _names(shown: Shown) -> str:
     """Names without values of what this very resource has."""
-    found = "".join([each.empty for each in PROPERTIES.values() if each.value(name, node) is not None])
+    found = "".join([each.empty for each in PROPERTIES.values() if each.value(shown) is not None])
     return f"{_FOUND[0]}{found}{_FOUND[1]}"

@@ -70,12 +70,14 @@ class CrfsProvider(DAVProvider):
         request = Request(environ)
         try:
             response = self._methods.get(request.method, _refuse)(request)
-            _log.info("%s %s: %s", request.method, request.target, response.status)
+            _log.info("%s: %s", request, response.status)
         except Exception as error:
             _log_failure(request, error)
             response = _failure(request, error)
         start_response(response.status, response.headers)
-        return () if request.method == "HEAD" else _guarded(request, response.body)
+        if request.method == "HEAD":
+            return ()
+        return response.body if isinstance(response.body, list) else _guarded(request, response.body)
 
     def _propfind(self, request: Request) -> Response:
         body = request.read_body(BODY_LIMIT)
@@ -161,10 +163,10 @@ def _guarded(request: Request, body: Iterable[bytes]) -> Iterator[bytes]:
 def _log_failure(request: Request, error: Exception) -> None:
     """One line a failed request; a traceback only for what nobody foresaw."""
     if not isinstance(error, CrfsError):
-        _log.error("%s %s: unexpected", request.method, request.target, exc_info=error)
+        _log.error("%s: unexpected", request, exc_info=error)
         return
     level = logging.INFO if isinstance(error, _CLIENTS_ERRORS) else logging.WARNING
-    _log.log(level, "%s %s: %s", request.method, request.target, error)
+    _log.log(level, "%s: %s", request, error)
 
 
 _CLIENTS_ERRORS = (NotFound, BadName, BadRequest)

@@ -34,10 +34,9 @@ class Request:
         """Path under which the application is mounted, `""` at the root (WSGI's `SCRIPT_NAME`)."""
         return str(self._environ.get("SCRIPT_NAME", ""))
 
-    @property
-    def target(self) -> str:
-        """The path for a log line: percent-encoded, so that no name can forge a second line."""
-        return quote_from_bytes(self._environ.get("PATH_INFO", "").encode("latin-1", "replace"))
+    def __str__(self) -> str:
+        """Method and path for a log line: percent-encoded, so that no name can forge a second line."""
+        return f"{self.method} {quote_from_bytes(self._environ.get('PATH_INFO', '').encode('latin-1', 'replace'))}"
 
     @property
     def spelling(self) -> str:

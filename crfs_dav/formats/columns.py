@@ -23,13 +23,14 @@ from typing import Any, overload
 
 import msgspec
 
-from crfs_dav.archive import EMPTY, Entry, Kind, Outline
+from crfs_dav.archive import EMPTY, Entry, Kind, Outline, Stat
 from crfs_dav.formats.mappedpages import let_go
 from crfs_dav.names import Digest
 
 KINDS = tuple(Kind)
 NO_DIGEST = 0
 BAD_DIGEST = 0xFFFF_FFFF
+_NO_DIGESTS = (NO_DIGEST, BAD_DIGEST)
 NONSENSE = -1
 ZEROS = -2
 NO_MTIME = -(1 << 63)
@@ -286,10 +287,7 @@ class Columns:
 
     def digest(self, position: int) -> Digest | None:
         """The digest at a position of `digests`; None for NO_DIGEST and BAD_DIGEST."""
-        if position in (NO_DIGEST, BAD_DIGEST):
-            return None
-        raw = self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE]
-        return Digest("sha256", bytes(raw).hex())
+        return None if position in _NO_DIGESTS else Digest("sha256", self._digest_hex(position))
 
     def entry(self, position: int) -> Entry:
         """The entry at a position from 0 on."""
@@ -311,6 +309,19 @@ class Columns:
             xattrs=self._unpacked_xattrs(self._xattrs[position]),
         )
 
+    def stat(self, position: int) -> Stat:
+        """What listings show of the entry at a position from 0 on."""
+        is_reg = self._kinds[position] == _REG
+        size, digest = (self._sizes[position], self._entry_digests[position]) if is_reg else (0, NO_DIGEST)
+        microseconds, xattrs = self._mtimes[position], self._xattrs[position]
+        return Stat(
+            size if size >= 0 else 0,
+            self._modes[position],
+            None if microseconds == NO_MTIME else microseconds // 1_000_000,
+            "" if digest in _NO_DIGESTS else f"sha256:{self._digest_hex(digest)}",
+            self._unpacked_xattrs(xattrs) if xattrs else EMPTY,
+        )
+
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, straight off the columns."""
         start = 0
@@ -320,6 +331,9 @@ class Columns:
             start = end
             if position % _OUTLINED == 0:
                 let_go(self._text)
+
+    def _digest_hex(self, position: int) -> str:
+        return bytes(self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE]).hex()
 
     def _unpacked_xattrs(self, position: int) -> Mapping[str, bytes]:
         if not position:

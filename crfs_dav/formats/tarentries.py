@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from crfs_dav.archive import Entry, Kind, Outline
+from crfs_dav.archive import Entry, Kind, Outline, Stat
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, NONSENSE, ChunkRow, Columns, EntryList, Row
 from crfs_dav.formats.limits import MIB, Limits
@@ -218,6 +218,10 @@ class TarArchive:
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, in the order of `entries`."""
         return self._columns.outline()
+
+    def stat(self, position: int) -> Stat:
+        """What listings show of the entry at `position`."""
+        return self._columns.stat(position)
 
     def open(self, position: int) -> ReaderAt:
         """Content of the reg at `position`, a part of the tar's; raises Corrupt for what is no reg."""

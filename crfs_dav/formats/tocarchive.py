@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from crfs_dav.archive import Entry, Kind, Outline
+from crfs_dav.archive import Entry, Kind, Outline, Stat
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
 from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, ZEROS, Columns, EntryList
@@ -13,6 +13,7 @@ from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.readers import BytesReader, ReaderAt
 
+_FEW_CHUNKS = 4  # of a file: they are made once, not at each look
 _EMPTY_DIGEST = digest_of(b"")
 
 
@@ -34,6 +35,10 @@ class TocArchive:
         """Name, kind and link name of each entry, in the order of `entries`."""
         return self._columns.outline()
 
+    def stat(self, position: int) -> Stat:
+        """What listings show of the entry at `position`."""
+        return self._columns.stat(position)
+
     def open(self, position: int) -> ReaderAt:
         """Content of the reg at `position`, verified as it is read; raises Corrupt where its chunks make no sense."""
         position = range(len(self._columns))[position]
@@ -52,7 +57,8 @@ class TocArchive:
         if size == 0:
             _check_empty(self._columns.digest_position(position), entry.digest)
             return BytesReader(b"")
-        chunks = ChunkList(self._columns, position)
+        chunks: Sequence[Chunk] = ChunkList(self._columns, position)
+        chunks = chunks[:] if len(chunks) <= _FEW_CHUNKS else chunks
         check_chunks(chunks, size, self._limits)
         return ChunkedFile(entry.name, size, chunks, self._loader)
 

@@ -107,9 +107,11 @@ class Catalog:
 
     def is_known(self, registry: Registry, name: str) -> bool:
         """True if `name` is a repository, or leads to one, as far as it was ever seen; nobody is asked."""
-        level = self._levels.recall(self._place(registry, name.rpartition("/")[0]))
         with self._lock:
-            return name in self._names.get(registry, ()) or (level is not None and name in level.names)
+            if name in self._names.get(registry, ()):
+                return True
+        level = self._levels.recall(self._place(registry, name.rpartition("/")[0]))
+        return level is not None and name in level.names
 
     def listing(self, registry: Registry, name: str = "") -> Listing:
         """Components below `name`: listed by the registry, configured, or used; raises Unavailable."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 from crfs_dav.archive import ReadThrough
@@ -78,7 +78,7 @@ class Layer:
         return self.tree is None and self.flaw == _NO_FORMAT and has_other_use
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Image:
     """One image: its manifest, its layers (base first), and `root`, those that have trees merged, links followed."""
 
@@ -86,13 +86,13 @@ class Image:
     layers: Sequence[Layer]
     root: Directory
 
-    @property
+    @cached_property
     def flawed_layers(self) -> Sequence[tuple[int, Layer]]:
         """Layers that cannot be read, and so are missing in `root`, by number."""
         flawed = ((number, layer) for number, layer in enumerate(self.layers) if layer.tree is None)
         return [(number, layer) for number, layer in flawed if not layer.is_plain]
 
-    @property
+    @cached_property
     def plain_files(self) -> Sequence[Descriptor]:
         """Blobs that are no layers of a file system, but files of an artifact."""
         return [layer.descriptor for layer in self.layers if layer.is_plain]

@@ -118,6 +118,8 @@ class RepositoryDirectory:
         """Reference of `sha256-<hex>` and `@tag`, the two spellings that cannot be a longer name."""
         if name.startswith("@"):
             return self._tag_reference(name[1:])
+        if not name.startswith("sha"):
+            return None  # soon, for each request comes by here
         try:
             return Reference(self._repository, digest=parse_digest_file_name(name))
         except BadName:

@@ -68,8 +68,9 @@ def _root(store: ImageStore, repository: Repository, descriptor: Descriptor, man
     if not any(may_be_archive(layer, manifest) for layer in manifest.layers):
         return StaticDirectory(artifact_files(store, repository, manifest.layers))
     image = store.image(repository, descriptor, manifest)
-    files = StaticDirectory(artifact_files(store, repository, image.plain_files))
-    root = OverlayDirectory([image.root, files]) if image.plain_files else image.root
+    root = image.root
+    if image.plain_files:
+        root = OverlayDirectory([root, StaticDirectory(artifact_files(store, repository, image.plain_files))])
     if not image.flawed_layers:
         return root
     missing = ", ".join(str(layer.descriptor.digest) for _, layer in image.flawed_layers)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from lru import LRU
 
-from crfs_dav.archive import Archive, Entry, Kind
+from crfs_dav.archive import Archive, Entry, Kind, Stat
 from crfs_dav.errors import NotFound
 from crfs_dav.readers import ReaderAt, kept_start
 from crfs_dav.tree.builder import build_skeleton
@@ -110,8 +110,9 @@ class LayerTree:
         with self._lock:
             listing = self._listings.get(directory)
         if listing is None:
+            node = self._node
             children = self._skeleton.children(directory)
-            listing = MappingProxyType({name: self._node(row, name) for name, row in children})
+            listing = MappingProxyType({name: node(row, name) for name, row in children})
             if len(listing) <= _LISTING_LIMIT:
                 with self._lock:
                     self._listings[directory] = listing
@@ -160,6 +161,8 @@ class LayerFile:
     def __init__(self, source: _Source, position: int) -> None:
         self._source = source
         self._position = position
+        self._content: ReaderAt | None = None
+        self._stat: Stat | None = None
 
     @cached_property
     def entry(self) -> Entry:
@@ -167,14 +170,22 @@ class LayerFile:
         return self._source.entry(self._position)
 
     @property
+    def stat(self) -> Stat:
+        """What listings show of it."""
+        if self._stat is None:
+            self._stat = self._source.archive.stat(self._position)
+        return self._stat
+
+    @property
     def content_id(self) -> str:
         """The content's digest where the archive tells it, else the layer and the place in it."""
-        digest = self.entry.digest
-        return f"{self._source.layer_id}.{self._position}" if digest is None else str(digest)
+        return self.stat.digest or f"{self._source.layer_id}.{self._position}"
 
     def open(self) -> ReaderAt:
         """The verified content; raises Corrupt."""
-        return self._source.archive.open(self._position)
+        if self._content is None:
+            self._content = self._source.archive.open(self._position)
+        return self._content
 
     def kept_start(self, size: int) -> bytes:
         """The first bytes, at most `size` of them, as far as they are in memory; raises Corrupt."""

@@ -9,13 +9,15 @@ from crfs_dav.readers import ReaderAt
 from crfs_dav.tree.described import Description, description_of
 from crfs_dav.tree.node import Directory, Node
 
+_DIRECTORY = Entry("", Kind.DIR, mode=0o755)
+
 
 class LazyDirectory:
     """A directory opened at each look inside: `open_directory` keeps what is worth keeping."""
 
     def __init__(self, open_directory: Callable[[], Directory]) -> None:
         self._open_directory = open_directory
-        self.entry = Entry("", Kind.DIR, mode=0o755)
+        self.entry = _DIRECTORY
 
     def lookup(self, name: str) -> Node:
         """Child called `name`; raises NotFound, or whatever opening raises."""

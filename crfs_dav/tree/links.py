@@ -2,16 +2,20 @@
 
 In this view every node is a `Directory` or a `File`. A link that leads nowhere, to itself, or to a directory on its
 own way down is a file of its target's text, as Git does on systems without links; so every recursive walk ends.
-Immutable, for any thread; costs nothing to make, follows a link when asked for it.
+Immutable but for a small memory of what was looked up; for any thread. Costs nothing to make, follows a link when asked
+for it.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TypeGuard
+
+from lru import LRU
 
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import NotFound
@@ -21,6 +25,7 @@ from crfs_dav.tree.node import Directory, File, Node, is_directory
 from crfs_dav.tree.resolve import Place, resolve
 
 DIRECTORY_LINK_LIMIT = 16  # links to directories on one way down; a web of links grows with this power
+_FOUND_LIMIT = 2048  # nodes a tree that were looked up lately; each takes about 1 KB, its entry with it
 
 
 def follow_links(
@@ -31,7 +36,25 @@ def follow_links(
     `default_mtime` is asked when a directory's entry is, and states no time: implied directories are such.
     """
     place = Place(root)
-    return _LinkedDirectory(_Way(place, frozenset({place.path}), tree_id, default_mtime), "")
+    return _LinkedDirectory(_Way(place, frozenset({place.path}), _Tree(tree_id, default_mtime)), "")
+
+
+class _Tree:
+    """What all directories of one tree share, and what was looked up in them lately: most requests ask again."""
+
+    def __init__(self, tree_id: str, default_mtime: Callable[[], datetime | None]) -> None:
+        self.tree_id = tree_id
+        self.default_mtime = default_mtime
+        self._lock = threading.Lock()
+        self._found: LRU[tuple[_LinkedDirectory, str], Node] = LRU(_FOUND_LIMIT)
+
+    def recall(self, directory: _LinkedDirectory, name: str) -> Node | None:
+        with self._lock:
+            return self._found.get((directory, name))
+
+    def remember(self, directory: _LinkedDirectory, name: str, node: Node) -> None:
+        with self._lock:
+            self._found[directory, name] = node
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,8 +63,7 @@ class _Way:
 
     place: Place
     passed: frozenset[tuple[str, ...]]
-    tree_id: str
-    default_mtime: Callable[[], datetime | None]
+    tree: _Tree
     links: int = 0
 
     def down(self, name: str, directory: Directory) -> _Way:
@@ -63,18 +85,22 @@ class _LinkedDirectory:
 
     @property
     def tree_id(self) -> str:
-        return self._way.tree_id
+        return self._way.tree.tree_id
 
     @cached_property
     def entry(self) -> Entry:
         entry = self._way.place.directory.entry
-        mtime = self._way.default_mtime() if entry.mtime is None else entry.mtime
+        mtime = self._way.tree.default_mtime() if entry.mtime is None else entry.mtime
         return replace(entry, link_name=self._link_name, mtime=mtime)
 
     def lookup(self, name: str) -> Node:
+        known = self._way.tree.recall(self, name)
+        if known is not None:
+            return known
         shown = self._show(name, self._way.place.directory.lookup(name))
         if shown is None:
             raise NotFound(f"directory: {name[:150]!r} is a hard link without a target; expected a file")
+        self._way.tree.remember(self, name, shown)
         return shown
 
     def children(self) -> Mapping[str, Node]:

@@ -7,9 +7,9 @@ What is no file and no directory (symlink, char, block, fifo) is a plain `Node` 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, cast
 
-from crfs_dav.archive import Entry
+from crfs_dav.archive import Entry, Stat, stat_of
 from crfs_dav.errors import NotFound
 from crfs_dav.readers import ReaderAt
 
@@ -58,6 +58,21 @@ class Immutable(Protocol):
     def tree_id(self) -> str:
         """Text that names the whole tree: equal text and equal path below its root mean equal listings, for ever."""
         ...
+
+
+class Brief(Protocol):
+    """A node that can say what listings show of it without making its entry."""
+
+    @property
+    def stat(self) -> Stat:
+        """The same as of its entry."""
+        ...
+
+
+def stat_of_node(node: Node | Brief) -> Stat:
+    """What listings show of `node`; raises what asking for its entry raises."""
+    stat: Stat | None = getattr(node, "stat", None)
+    return stat_of(cast(Node, node).entry) if stat is None else stat
 
 
 def is_immutable(directory: Directory) -> TypeGuard[Immutable]:

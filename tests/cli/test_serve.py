@@ -141,7 +141,7 @@ def test_help_explains_itself() -> None:
     top, serve = run_cli("--help"), run_cli("serve", "--help")
 
     assert "serve --demo" in top.stdout
-    for option in ("--demo", "--config", "--host", "--port", "--registry", "--cache-dir", "--verbose"):
+    for option in ("--demo", "--config", "--host", "--port", "--workers", "--registry", "--cache-dir", "--verbose"):
         assert option in serve.stdout
 
 

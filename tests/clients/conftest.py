@@ -11,7 +11,8 @@ import pytest
 
 from crfs_dav.dav.application import create_dav_app
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
+from crfs_dav.server.listening import listen
 from tests.support.archives import dir_, estargz_of, file, link
 from tests.support.awkward import awkward_layers
 from tests.support.dav import DavClient
@@ -43,7 +44,7 @@ class Shop:
 @contextmanager
 def running(app: WSGIApplication) -> Iterator[DavClient]:
     """`app` under the server of `crfs-dav serve`."""
-    server = Server(app, ("127.0.0.1", 0), threads=THREADS)
+    server = Server(app, listen("127.0.0.1", 0), threads=THREADS)
     server.start()
     try:
         yield DavClient("127.0.0.1", server.port)

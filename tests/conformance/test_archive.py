@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crfs_dav.archive import Archive, Entry, Kind
+from crfs_dav.archive import Archive, Entry, Kind, stat_of
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
@@ -88,6 +88,12 @@ def test_the_outline_agrees_with_the_entries(archive: Archive) -> None:
     outline = [(each.name, each.kind, each.link_name) for each in archive.outline()]
 
     assert outline == [(entry.name, entry.kind, entry.link_name) for entry in archive.entries]
+
+
+def test_what_listings_show_agrees_with_the_entries(archive: Archive) -> None:
+    stats = [archive.stat(position) for position in range(len(archive.entries))]
+
+    assert stats == [stat_of(entry) for entry in archive.entries]
 
 
 @pytest.mark.parametrize("key", ["kind", "size", "mode", "uid", "gid", "link_name"])

@@ -9,6 +9,7 @@ import pytest
 from cheroot import wsgi
 
 from crfs_dav.dav.application import create_dav_app
+from crfs_dav.server.connections import Connection, Gateway
 from crfs_dav.tree.node import Directory
 from tests.support.dav import DavClient
 from tests.support.recording import DictStore
@@ -27,6 +28,7 @@ def serve() -> Iterator[Serve]:
 
     def serve_tree(root: Directory, *, body_limit: int = 0) -> DavClient:
         server = wsgi.Server(("127.0.0.1", 0), create_dav_app(root, listings=DictStore()), numthreads=4)
+        server.ConnectionClass, server.gateway = Connection, Gateway
         server.keep_alive_conn_limit = 100
         server.max_request_body_size = body_limit
         server.prepare()

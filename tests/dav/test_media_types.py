@@ -57,7 +57,7 @@ def test_the_type_follows_from_the_name(name: str, wanted: str | None) -> None:
     ],
 )
 def test_a_stated_type_is_taken_only_where_it_is_one(stated: bytes, wanted: str | None) -> None:
-    assert stated_type("config", TreeFile(xattrs={MIME_TYPE_XATTR: stated})) == wanted
+    assert stated_type("config", {MIME_TYPE_XATTR: stated}) == wanted
 
 
 @pytest.mark.parametrize(

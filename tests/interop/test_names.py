@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.server import Server
+from crfs_dav.server.http import Server
+from crfs_dav.server.listening import listen
 from tests.support.archives import Member, dir_, file
 from tests.support.clients import cadaver, curl, davfs2, gvfs, rclone
 from tests.support.dav_tree import ODD_NAMES
@@ -49,7 +50,7 @@ def address(tools: None) -> Iterator[str]:
         for tag, can in _IMAGES.items():
             add_layers(registry, "odd/names", tag, layer_of(*_members(can)))
         with site(registry) as app:
-            server = Server(app.wsgi, ("127.0.0.1", 0), threads=16)
+            server = Server(app.wsgi, listen("127.0.0.1", 0), threads=16)
             server.start()
             yield f"http://127.0.0.1:{server.port}/images/{registry.host}/odd/names"
             server.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from crfs_dav.archive import Entry, Kind, Outline
+from crfs_dav.archive import Entry, Kind, Outline, Stat, stat_of
 from crfs_dav.readers import BytesReader, ReaderAt
 
 
@@ -23,6 +23,9 @@ class MemoryArchive:
 
     def outline(self) -> Iterator[Outline]:
         return (Outline(entry.name, entry.kind, entry.link_name) for entry in self._entries)
+
+    def stat(self, position: int) -> Stat:
+        return stat_of(self._entries[position])
 
     def open(self, position: int) -> ReaderAt:
         return BytesReader(self._contents[position])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from crfs_dav.config import BadConfig, Config, LimitsConfig, RegistryConfig, is_loopback, load_config
+from crfs_dav.config import BadConfig, CacheConfig, Config, LimitsConfig, RegistryConfig, is_loopback, load_config
 from crfs_dav.formats.limits import Limits
 from crfs_dav.names import Registry
 from crfs_dav.upstream import layer_limits
@@ -155,3 +155,20 @@ def test_cache_lies_in_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch) -
 def test_settings_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Config().port = 1  # type: ignore[misc]
+
+
+def test_workers_share_the_memory_that_is_set() -> None:
+    config = load_config(None, {"workers": 4, "cache": {"chunk_bytes": 400, "range_bytes": 40, "disk_bytes": 4000}})
+
+    share = config.of_one_worker()
+
+    assert (share.cache.chunk_bytes, share.cache.range_bytes, share.cache.disk_bytes) == (100, 10, 4000)
+    assert share.cache.listing_bytes == CacheConfig().listing_bytes // 4
+    assert config.cache.chunk_bytes == 400
+
+
+def test_several_workers_are_refused_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crfs_dav.config.os.name", "nt")
+
+    with pytest.raises(BadConfig, match="workers: 2 on Windows; expected 1"):
+        load_config(None, {"workers": 2})

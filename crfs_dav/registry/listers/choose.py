@@ -48,12 +48,14 @@ class Listers:
     """Ways of listing by registry; `configured` goes before what is known of a host."""
 
     def __init__(self, configured: Mapping[Registry, ListingSettings], credentials: Credentials) -> None:
-        self._configured = configured
         self._credentials = credentials
+        self._configured = {registry: self._made(listing) for registry, listing in configured.items()}
 
     def of(self, registry: Registry) -> Lister:
         """The way in which `registry` lists."""
-        listing = self._configured.get(registry) or ListingSettings(known_kind(registry))
+        return self._configured.get(registry) or self._made(ListingSettings(known_kind(registry)))
+
+    def _made(self, listing: ListingSettings) -> Lister:
         return _KINDS[listing.kind](listing.api, self._credentials)
 
 

@@ -158,3 +158,11 @@ def test_the_default_time_is_asked_for_directories_without_one_only() -> None:
     assert walk(tree, ["implied", "f"]).entry.mtime is None
     assert asked == []
     assert tree.lookup("implied").entry.mtime == DEFAULT
+
+
+def test_what_was_looked_up_lately_is_the_same_node_again() -> None:
+    root = followed(layer(dir_("d"), file("d/f", b"1"), symlink("l", "d")))
+
+    assert walk(root, ["d", "f"]) is walk(root, ["d", "f"])
+    assert walk(root, ["l"]) is walk(root, ["l"])
+    assert walk(root, ["l"]) is not walk(root, ["d"])

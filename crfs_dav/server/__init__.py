@@ -1,0 +1,1 @@
+"""The WSGI app under cheroot, in one process or several."""
