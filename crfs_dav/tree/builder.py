@@ -60,6 +60,7 @@ class _Builder:
         self._through: dict[int, str] = {}
         self._implied = 0
         self._unresolved: dict[int, Path] = {}
+        self._replaced: dict[tuple[int, bytes], list[int]] = {}  # rows in no directory, of names that came again
         self.dropped: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
 
@@ -191,6 +192,8 @@ class _Builder:
             while row:
                 name = names[self._ends[row - 1] : self._ends[row]]
                 if name not in latest or not self._is_vain(row, latest[name], firsts, nexts):
+                    if name in latest:
+                        self._replaced.setdefault((directory, name), []).append(latest[name])
                     latest[name] = row
                 row = nexts[row]
             firsts[directory] = len(order)
@@ -240,7 +243,7 @@ class _Builder:
         while target is not None and self._kinds[target] == RowKind.HARDLINK and target not in chain:
             chain[target] = None
             path = tuple(clean(self._archive.entries[self._positions[target]].link_name))
-            target = self._hard_link_target(path, skeleton)
+            target = self._hard_link_target(path, skeleton, target)
         if target is not None and self._kinds[target] == RowKind.UNRESOLVED:
             path, target = self._unresolved[target], None
         for link in chain:
@@ -254,11 +257,18 @@ class _Builder:
                 self._kinds[link] = self._kinds[target]
                 self._positions[link] = self._positions[target]
 
-    def _hard_link_target(self, path: Path, skeleton: Skeleton) -> int | None:
+    def _hard_link_target(self, path: Path, skeleton: Skeleton, link: int) -> int | None:
+        """What was at `path` when the archive made the row `link`; what came later where nothing was."""
         if not path:
             return 0
         parent = self._directory(list(path[:-1]), _no_directory)
-        return None if parent is None else skeleton.child(parent, path[-1])
+        if parent is None:
+            return None
+        replaced = self._replaced.get((parent, encode_name(path[-1])), [])
+        found = skeleton.child(parent, path[-1])
+        if found is not None and found < link:
+            return found
+        return max((row for row in replaced if row < link), default=found)
 
 
 def _no_directory(parent: int, name: str) -> None:

@@ -21,7 +21,7 @@ ROOT = Descriptor(OCI_MANIFEST, digest_of(DOCUMENT), len(DOCUMENT))
 
 def put(target: LayoutTarget) -> None:
     target.put_blob(BLOB, io.BytesIO(DATA), lambda sent: None)
-    target.put_root(ROOT, DOCUMENT)
+    target.put_root(ROOT, DOCUMENT, lambda size: None)
 
 
 def files(folder: Path) -> set[str]:

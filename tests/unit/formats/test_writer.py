@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -267,7 +268,10 @@ def test_members_keep_their_order_where_the_first_takes_longest() -> None:
     assert write(tar, compress=compress, threads=2) == write(tar)
 
 
-def test_few_members_are_held_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("size", "count", "most"), [(CHUNK, 200, 34 * (CHUNK + 1024)), (3 << 20, 20, 39 << 20)], ids=["small", "large"]
+)
+def test_few_members_are_held_at_a_time(size: int, count: int, most: int) -> None:
     class Counting(io.BytesIO):
         most_ahead = 0
 
@@ -280,9 +284,9 @@ def test_few_members_are_held_at_a_time() -> None:
     def written_content() -> int:
         return len(out.getvalue())
 
-    source = Counting(tar_of(*(file(f"f{number}", bytes(CHUNK)) for number in range(200))))
+    source = Counting(tar_of(*(file(f"f{number}", bytes(size)) for number in range(count))))
     write_estargz(source, out, compress=partial(gzip_member, level=0), threads=2)
-    assert source.most_ahead < 10 * (CHUNK + 1024)
+    assert source.most_ahead < most
 
 
 def test_what_fails_in_a_thread_fails_the_layer() -> None:
@@ -309,7 +313,8 @@ def test_a_tar_that_ends_too_early_is_corrupt(size: int) -> None:
 
 def layer(tar: bytes, options: WriteOptions, **more: Any) -> tuple[bytes, Written]:
     out = io.BytesIO()
-    written = write_layer(io.BytesIO(tar), out, options, **more)
+    with ThreadPoolExecutor(2) as pool:
+        written = write_layer(io.BytesIO(tar), out, options, pool=pool, **more)
     return out.getvalue(), written
 
 
@@ -386,7 +391,7 @@ def test_stargz_has_the_footer_of_crfs_and_no_landmark() -> None:
 @pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
 def test_every_format_holds_what_the_tar_holds(tar: bytes, form: Format, least: int) -> None:
     options = WriteOptions(form, chunk_size=1 << 20, min_chunk_size=0 if form is Format.STARGZ else least)
-    blob, written = layer(tar, options, threads=2)
+    blob, written = layer(tar, options)
     assert layer(tar, options) == (blob, written)
     archive = open_zstd(blob, written.annotations)
     with tarfile.open(fileobj=io.BytesIO(tar)) as source:

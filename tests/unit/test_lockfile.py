@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crfs_dav.cache.lockfile import held_lock, lock_by_creation
+from crfs_dav.lockfile import held_lock, lock_by_creation
 
 Lock = Callable[[Path, Callable[[], float]], AbstractContextManager[bool]]
 
