@@ -337,3 +337,19 @@ def test_a_manifest_without_its_blobs_is_refused(rig: Rig) -> None:
     document = b'{"config": {"digest": "%s"}, "layers": []}' % str(BLOB.digest).encode()
     with pytest.raises(Unavailable, match="400 MANIFEST_BLOB_UNKNOWN"):
         rig.target.put_root(Descriptor(OCI_MANIFEST, digest_of(document), len(document)), document, ignored)
+
+
+def test_no_tag_is_set_by_a_try_after_somebody_had_enough(rig: Rig) -> None:
+    rig.registry.faults = Faults(broken=1, method="PUT")
+    tries: list[int] = []
+
+    def stop(size: int) -> None:
+        tries.append(size)
+        if len(tries) == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        rig.target.put_root(MANIFEST, DOCUMENT, stop)
+
+    assert tries == [0, 0]
+    assert fetch(f"{rig.registry.url}/v2/new/manifests/tag", {"Accept": OCI_MANIFEST}).status == 404
