@@ -7,7 +7,7 @@ Python has computes at speed.
     blob = member, member ... | TOC | footer
 
 Three steps, joined by iterators: `members` cuts the tar, `compress` packs each member (the step worth threads: it
-needs nothing but the member), and `Output` writes them in order, which is when offsets become known. Some 32 MiB of
+needs nothing but the member), and `Output` writes them in order, which is when offsets become known. Some 24 MiB of
 members are held and long TOCs go to a file, so memory is bounded whatever the layer and the machine; the bytes do not
 depend on the count of threads.
 """
@@ -30,7 +30,7 @@ from crfs_dav.formats.zstdwrite import zstd_frame
 
 Compress = Callable[[bytes], bytes]  # content to a gzip member; called in threads
 _AHEAD = 32  # members under way
-_AHEAD_SIZE = 32 << 20  # bytes of content in them
+_AHEAD_SIZE = 24 << 20  # bytes of content in them
 
 
 def write_layer(
@@ -73,7 +73,7 @@ def _write(members: Iterator[Member], output: Output, compress: Compress, pool: 
     under_way: deque[tuple[Member, Future[bytes]]] = deque()
     size = 0
     for member in members:
-        under_way.append((member, pool.submit(compress, bytes(member.data))))
+        under_way.append((member, pool.submit(compress, member.data)))
         size += len(member.data)
         while len(under_way) > _AHEAD or (size > _AHEAD_SIZE and len(under_way) > 1):
             size -= _write_first(under_way, output)
