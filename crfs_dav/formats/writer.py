@@ -28,7 +28,7 @@ from crfs_dav.formats.tocwriter import Rows
 from crfs_dav.formats.writing import CHUNK_SIZE, Format, WriteOptions
 from crfs_dav.formats.zstdwrite import zstd_frame
 
-Compress = Callable[[bytes], bytes]  # content to a gzip member; called in threads
+Compress = Callable[[bytearray], bytes]  # content to a gzip member; called in threads
 _AHEAD = 32  # members under way
 _AHEAD_SIZE = 24 << 20  # bytes of content in them
 

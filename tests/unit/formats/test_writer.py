@@ -230,7 +230,7 @@ def test_written_again_a_layer_stays_the_same() -> None:
 def test_a_long_run_of_headers_is_cut_into_members() -> None:
     sizes: list[int] = []
 
-    def compress(data: bytes) -> bytes:
+    def compress(data: bytearray) -> bytes:
         sizes.append(len(data))
         return gzip_member(data, 1)
 
@@ -257,7 +257,7 @@ def test_any_number_of_threads_gives_the_same_blob(tar: bytes, chunk_size: int, 
 def test_members_keep_their_order_where_the_first_takes_longest() -> None:
     first_may_end = threading.Event()
 
-    def compress(data: bytes) -> bytes:
+    def compress(data: bytearray) -> bytes:
         if data.startswith(b"slow"):
             assert first_may_end.wait(10)
         if data.startswith(b"fast"):
@@ -290,7 +290,7 @@ def test_few_members_are_held_at_a_time(size: int, count: int, most: int) -> Non
 
 
 def test_what_fails_in_a_thread_fails_the_layer() -> None:
-    def compress(data: bytes) -> bytes:
+    def compress(data: bytearray) -> bytes:
         raise MemoryError
 
     with pytest.raises(MemoryError):
