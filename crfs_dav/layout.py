@@ -7,7 +7,7 @@ Specification: OCI image-spec v1.1, `image-layout.md`.
     blobs/sha256/<hex>      blobs and manifests alike
 
 Files appear whole or not at all: they are written under another name beside, and renamed. `index.json` is the last,
-so that what has a name is complete. Of two processes that write into one layout, the later one's name may be lost.
+so that what has a name is complete, and is changed by one process at a time: those of ours wait for each other.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import hashlib
 import json
 import os
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from crfs_dav.errors import BadName, Corrupt, NotFound, Unavailable
+from crfs_dav.lockfile import awaited_lock
 from crfs_dav.names import Digest, Repository
 from crfs_dav.oci import MANIFEST_SIZE_LIMIT, OCI_INDEX, Descriptor, Index, parse_manifest
 from crfs_dav.readers import ReaderAt
@@ -80,7 +80,6 @@ class LayoutTarget:
     def __init__(self, folder: Path, ref: str | None) -> None:
         self._folder = folder
         self._ref = ref or DEFAULT_REF
-        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -115,19 +114,30 @@ class LayoutTarget:
                 raise Corrupt(f"blob {descriptor.digest}: {size} bytes with another digest; expected its own")
         on_sent(size)
 
-    def put_manifest(self, descriptor: Descriptor, document: bytes) -> None:
-        """Have the manifest there, under its digest only."""
+    def put_manifest(self, descriptor: Descriptor, document: bytes, on_sent: Callable[[int], None]) -> None:
+        """Have the manifest there, under its digest only; raises what `on_sent` raises."""
         self._check_folder()
+        on_sent(0)
         with written(_blob_path(self._folder, descriptor.digest)) as file:
             file.write(document)
 
-    def put_root(self, descriptor: Descriptor, document: bytes) -> None:
-        """Have the manifest or index there, and the layout's index name it."""
-        self.put_manifest(descriptor, document)
-        with self._lock:
+    def put_root(self, descriptor: Descriptor, document: bytes, on_sent: Callable[[int], None]) -> None:
+        """Have the manifest or index there, and the layout's index name it; raises what `on_sent` raises."""
+        self.put_manifest(descriptor, document, on_sent)
+        with self._locked():
+            on_sent(len(document))
             if not (self._folder / _MARKER).exists():
                 _write_json(self._folder / _MARKER, _VERSION)
             _write_json(self._folder / "index.json", self._index_with(descriptor))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Have the index to ourselves."""
+        try:
+            with awaited_lock(self._folder / ".index.json.lock"):
+                yield
+        except OSError as error:
+            raise Unavailable(f"{self.name}: {error.strerror or error}; expected its index to be locked") from None
 
     def _index_with(self, descriptor: Descriptor) -> dict[str, Any]:
         """The layout's index, everything in it as it was but the entry of our name."""

@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from crfs_dav.cache.lockfile import held_lock
+from crfs_dav.lockfile import held_lock
 
 _SLICES = 16
 _BLOCK = 4096  # bytes; what a file takes on most disks is a multiple of it

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crfs_dav.cache.eviction import Eviction, stored_size
-from crfs_dav.cache.lockfile import held_lock
 from crfs_dav.cache.privatefile import write_private
+from crfs_dav.lockfile import held_lock
 
 _KEY = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]{64,128})/([a-z0-9][a-z0-9.-]{0,199})")
 _TOUCH_SECONDS = 60.0  # how exactly the least recently used is known

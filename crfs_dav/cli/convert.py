@@ -22,7 +22,7 @@ from crfs_dav.convert.dryrun import DryTarget
 from crfs_dav.convert.events import OnProgress
 from crfs_dav.convert.file import convert_file
 from crfs_dav.convert.image import convert_image
-from crfs_dav.convert.options import Options, Report
+from crfs_dav.convert.options import Options, Report, Shape
 from crfs_dav.convert.ports import Source, Target
 from crfs_dav.errors import BadName, CrfsError
 from crfs_dav.formats.writing import Format, WriteOptions
@@ -83,9 +83,10 @@ def _parse_task(options: argparse.Namespace) -> _Task:
         level=options.level,
         prioritized=_paths(options.prioritize),
     )
-    made = Options(write=write, platforms=_platforms(options.platform), folder=options.temp_dir)
-    if isinstance(source, FilePlace) and made.platforms:
-        raise BadName("--platform: of a file; expected an image")
+    shape = Shape(options.shape)
+    made = Options(write, platforms=_platforms(options.platform), shape=shape, folder=options.temp_dir)
+    if isinstance(source, FilePlace) and (made.platforms or shape is not Shape.LAYERED):
+        raise BadName("--platform, --flatten, --meta: of a file; expected an image")
     return _Task(source, destination, made, is_dry=options.dry_run)
 
 
@@ -159,9 +160,7 @@ def _tell_report(report: Report, task: _Task, options: argparse.Namespace) -> No
         print(json.dumps(document), flush=True)
         return
     if not options.quiet:
-        before, after = (
-            sum(size) for size in zip(*((d.layer.size, d.result.size) for d in report.layers), strict=True)
-        )
+        before, after = sum(d.layer.size for d in report.layers), sum(d.result.size for d in report.layers)
         left_out = f"; {len(report.left_out)} other manifests left out" if report.left_out else ""
         dry = "; a dry run: nothing was written" if task.is_dry else ""
         print(f"{size_text(before)} became {size_text(after)}{left_out}{dry}", file=sys.stderr)

@@ -21,7 +21,7 @@ examples:
 The tag is set when everything else is there, and not before. What was sent stays: a second run goes on from there.
 Ctrl-C ends it cleanly, a second Ctrl-C at once. Standard output is one line, the name and digest of the result; with
 --json it is one object a line: planned, space-needed, layer-started, layer-read, layer-written, layer-sent, layer-done,
-and last done, failed or stopped.
+document-sent, and last done, failed or stopped.
 
 exit codes: 0 done; 1 failed, nothing tagged; 2 wrong usage, name or setting; 130 stopped by Ctrl-C; 143 by SIGTERM
 """
@@ -46,6 +46,25 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         action="append",
         metavar="OS/ARCH[/VARIANT]",
         help="of an image for several: take this one only, or those that are given; all of them by default",
+    )
+    shape = convert.add_mutually_exclusive_group()
+    shape.set_defaults(shape="layered")
+    shape.add_argument(
+        "--flatten",
+        action="store_const",
+        dest="shape",
+        const="flat",
+        help="merge all layers into one: the root file system as it is in the end, without what upper layers hide; "
+        "layers are unpacked to the folder for temporary files meanwhile",
+    )
+    shape.add_argument(
+        "--meta",
+        action="store_const",
+        dest="shape",
+        const="bare",
+        help="write google/crfs's metadata-only variant: the config as it is (environment, command, labels, ...) over "
+        "one layer without files, a few KB to pull; the files are then mounted into its containers, "
+        "from /images/... of a server",
     )
     convert.add_argument(
         "--format",

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TextIO
 
 from crfs_dav.convert.events import (
+    DocumentSent,
     Event,
     LayerDone,
     LayerRead,
@@ -38,6 +39,7 @@ _NAMES: dict[type, str] = {
     LayerWritten: "layer-written",
     LayerSent: "layer-sent",
     LayerDone: "layer-done",
+    DocumentSent: "document-sent",
 }
 
 
@@ -93,6 +95,8 @@ class Lines:
             return f"{count} layers, {size_text(sum(layer.size for layer in event.layers))}"
         if isinstance(event, SpaceNeeded):
             return f"up to {size_text(event.size)} will be taken in {event.folder}"
+        if isinstance(event, DocumentSent):
+            return ""
         digest = event.layer.digest
         what = self._places.get(digest, "layer") + (f" ({short(digest)})" if digest.hex else "")
         if isinstance(event, LayerStarted):
@@ -155,6 +159,8 @@ def _values(event: Event) -> dict[str, Any]:
         return {"layers": [descriptor_values(layer) for layer in event.layers]}
     if isinstance(event, SpaceNeeded):
         return {"folder": str(event.folder), "size": event.size}
+    if isinstance(event, DocumentSent):
+        return {"document": str(event.document.digest), "size": event.size}
     values: dict[str, Any] = {"layer": str(event.layer.digest)}
     if isinstance(event, LayerRead | LayerWritten | LayerSent):
         values["size"] = event.size
@@ -198,7 +204,7 @@ class _Bars:
                 self._progress.console.print(
                     f"up to {size_text(event.size)} will be taken in {event.folder}", highlight=False, markup=False
                 )
-            elif not isinstance(event, Planned):
+            elif not isinstance(event, Planned | DocumentSent):
                 self._move(event)
 
     def _move(self, event: LayerStarted | LayerRead | LayerWritten | LayerSent | LayerDone) -> None:

@@ -42,16 +42,23 @@ def config_type(media_type: str, *, is_oci: bool) -> str:
 
 
 def new_config(config: Mapping[str, Any], diff_ids: Sequence[Digest]) -> bytes:
-    """The config with other layers below it."""
+    """The config with other layers below it; of steps of its history that made layers, the last stand for them."""
     rootfs = {**config["rootfs"], "diff_ids": list(map(str, diff_ids))}
+    history = config.get("history")
+    if len(diff_ids) < len(config["rootfs"]["diff_ids"]) and isinstance(history, list):
+        config = {**config, "history": _shortened(history, len(diff_ids))}
     return _dump({**config, "rootfs": rootfs})
 
 
 def new_manifest(document: bytes, config: Descriptor, layers: Sequence[Descriptor], *, is_oci: bool) -> bytes:
-    """The manifest with these in place of its config and its layers, one for one; all types OCI's if `is_oci`."""
+    """The manifest with these in place of its config and its layers; all types OCI's if `is_oci`.
+
+    Layers that are as many as before take the old ones' places one for one, and keep what is said of those.
+    """
     body = json.loads(document)
+    old_layers = body["layers"] if len(body["layers"]) == len(layers) else [{}] * len(layers)
     body["config"] = _replaced(body["config"], config)
-    body["layers"] = [_replaced_layer(old, new) for old, new in zip(body["layers"], layers, strict=True)]
+    body["layers"] = [_replaced_layer(old, new) for old, new in zip(old_layers, layers, strict=True)]
     return _dump(_moved(body) if is_oci else body)
 
 
@@ -68,6 +75,13 @@ def described(document: bytes, media_type: str, default: str) -> Descriptor:
     """The descriptor of a document, by its own `mediaType`, or that of what it was made of."""
     own_type = json.loads(document).get("mediaType") or media_type or default
     return Descriptor(str(own_type), digest_of(document), len(document))
+
+
+def _shortened(history: list[Any], count: int) -> list[Any]:
+    """The history with all steps marked as without a layer but for the last `count` of those that had one."""
+    with_layer = [n for n, step in enumerate(history) if not (isinstance(step, dict) and step.get("empty_layer"))]
+    emptied = set(with_layer[:-count] if count else with_layer)
+    return [{**step, "empty_layer": True} if n in emptied else step for n, step in enumerate(history)]
 
 
 def _digest_in(entry: Mapping[str, Any]) -> Digest:

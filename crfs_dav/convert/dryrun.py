@@ -32,8 +32,8 @@ class DryTarget:
         """Nothing."""
         on_sent(descriptor.size)
 
-    def put_manifest(self, descriptor: Descriptor, document: bytes) -> None:
+    def put_manifest(self, descriptor: Descriptor, document: bytes, on_sent: Sent) -> None:
         """Nothing."""
 
-    def put_root(self, descriptor: Descriptor, document: bytes) -> None:
+    def put_root(self, descriptor: Descriptor, document: bytes, on_sent: Sent) -> None:
         """Nothing."""

@@ -1,6 +1,7 @@
 """What a conversion tells while it goes on. Events come from several threads, those of one layer in order.
 
 A layer is known by its descriptor in the source; one that several platforms share is converted, and told of, once.
+Where an image's layers become one, that is told of as if it were made of one layer with the digest of the manifest.
 """
 
 from __future__ import annotations
@@ -77,7 +78,15 @@ class LayerDone:
     was_there: bool
 
 
-Event = Planned | SpaceNeeded | LayerStarted | LayerRead | LayerWritten | LayerSent | LayerDone
+@dataclass(frozen=True, slots=True)
+class DocumentSent:
+    """All layers are at the target; `size` bytes of a config, manifest or index are there, too, 0 before every try."""
+
+    document: Descriptor
+    size: int
+
+
+Event = Planned | SpaceNeeded | LayerStarted | LayerRead | LayerWritten | LayerSent | LayerDone | DocumentSent
 OnProgress = Callable[[Event], None]
 """Told each event, in the thread where it happens; raising ends the conversion."""
 

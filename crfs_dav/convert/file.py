@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
 
 from crfs_dav.convert.events import Fate, LayerDone, LayerRead, LayerStarted, LayerWritten, OnProgress, Planned
-from crfs_dav.convert.layer import CheckedTar, write_checked
+from crfs_dav.convert.filereader import FileReader
+from crfs_dav.convert.layer import CheckedTar, Tools, write_tar
 from crfs_dav.convert.options import Options, Report
 from crfs_dav.errors import Corrupt, NotFound
 from crfs_dav.layout import written
@@ -20,35 +21,24 @@ def convert_file(source: Path, destination: Path, options: Options, on_progress:
     """What was done; `destination` appears whole or not at all. Raises NotFound, Corrupt, Unavailable."""
     try:
         with source.open("rb") as file:
-            return _convert(_File(file, source.stat().st_size), destination, options, on_progress)
+            return _convert(FileReader(file, source.stat().st_size), destination, options, on_progress)
     except Corrupt as error:
         raise Corrupt(f"file:{source}: {error}") from None
     except OSError as error:
         raise NotFound(f"file:{source}: {error.strerror}; expected a file to read") from None
 
 
-def _convert(blob: _File, destination: Path, options: Options, on_progress: OnProgress) -> Report:
+def _convert(blob: FileReader, destination: Path, options: Options, on_progress: OnProgress) -> Report:
     if not blob.size:
         raise Corrupt("empty; expected a tar")
     layer = Descriptor(OCI_LAYER_GZIP, _NO_DIGEST, blob.size)
     on_progress(Planned((layer,)))
     on_progress(LayerStarted(layer))
     content = CheckedTar(blob, None, None, lambda size: on_progress(LayerRead(layer, size)))
-    with written(destination) as out:
-        found = write_checked(content, out, options, lambda size: on_progress(LayerWritten(layer, size)))
+    with written(destination) as out, ThreadPoolExecutor(options.threads, thread_name_prefix="compress") as pool:
+        tools = Tools(options, pool)
+        found = write_tar(content.pieces(), out, tools, lambda size: on_progress(LayerWritten(layer, size)))
     result = Descriptor(OCI_LAYER_GZIP, found.digest, found.size)
     done = LayerDone(layer, result, Fate.CONVERTED, was_there=False)
     on_progress(done)
     return Report(result, (done,), ())
-
-
-class _File:
-    """A `ReaderAt` over an open file, for one thread."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self.size = size
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        return self._file.read(max(0, min(size, self.size - offset)))

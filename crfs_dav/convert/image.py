@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from io import BufferedReader, BytesIO
-from typing import BinaryIO
+from collections.abc import Sequence
+from io import BytesIO
 
 from crfs_dav.convert.documents import config_type, described, new_config, new_index, new_manifest
-from crfs_dav.convert.events import (
-    Event,
-    Fate,
-    LayerDone,
-    LayerRead,
-    LayerSent,
-    LayerStarted,
-    LayerWritten,
-    OnProgress,
-    Planned,
-    SpaceNeeded,
-    ignore,
-)
-from crfs_dav.convert.layer import new_layer, temporary_folder
-from crfs_dav.convert.options import Options, Report
-from crfs_dav.convert.passing import passed
+from crfs_dav.convert.events import DocumentSent, OnProgress, ignore
+from crfs_dav.convert.layers import Layers, convert_layers
+from crfs_dav.convert.options import Options, Report, Shape
+from crfs_dav.convert.parts import parts_of
 from crfs_dav.convert.plan import ImagePlan, IndexPlan, Plan, images_of, read_plan
-from crfs_dav.convert.ports import Source, Target
-from crfs_dav.errors import CrfsError, NoRoom
+from crfs_dav.convert.ports import Sent, Source, Target
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.oci import OCI_INDEX, OCI_MANIFEST, Descriptor
-from crfs_dav.readers import ReaderIO
-
-_BUFFER_SIZE = 1 << 20  # bytes
-_LAYERS_AT_ONCE = 2  # each with a reader of its own; the compressing threads are what counts
 
 
 def convert_image(source: Source, target: Target, options: Options, on_progress: OnProgress = ignore) -> Report:
@@ -44,75 +23,47 @@ def convert_image(source: Source, target: Target, options: Options, on_progress:
     its digests promise. Nothing has the target's name then, and no temporary file is left.
     """
     plan, left_out = read_plan(source, options.platforms)
-    work = _Work(source, target, options, on_progress)
-    layers = work.convert(list(images_of(plan)))
-    root, document = work.put(plan, layers)
-    target.put_root(root, document)
+    parts = {part.key: part for image in images_of(plan) for part in parts_of(image, options.shape)}
+    layers = convert_layers(list(parts.values()), source, target, options=options, on_progress=on_progress)
+    documents = _Documents(source, target, layers, shape=options.shape, on_progress=on_progress)
+    root, document = documents.put(plan)
+    target.put_root(root, document, documents.sending(root))
     return Report(root, tuple(result.done for result in layers.values()), left_out)
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
-    """What became of a layer."""
+class _Documents:
+    """Configs, manifests and indexes of a conversion whose layers are at the target."""
 
-    done: LayerDone
-    diff_id: Digest
-
-
-_Layers = Mapping[tuple[Digest, Digest], _Result]  # by digest and DiffID: a blob may be called by another one, wrongly
-
-
-class _Stopped(Exception):
-    """Another layer has failed: there is no use in this one."""
-
-
-class _Work:
-    def __init__(self, source: Source, target: Target, options: Options, on_progress: OnProgress) -> None:
+    def __init__(
+        self, source: Source, target: Target, layers: Layers, *, shape: Shape, on_progress: OnProgress
+    ) -> None:
         self._source = source
         self._target = target
-        self._options = options
+        self._layers = layers
+        self._shape = shape
         self._on_progress = on_progress
-        self._is_stopped = threading.Event()
 
-    def convert(self, images: Sequence[ImagePlan]) -> _Layers:
-        """Each layer of `images` once, at the target; raises what the first to fail raises."""
-        layers = {
-            (layer.digest, diff_id): layer
-            for image in images
-            for layer, diff_id in zip(image.manifest.layers, image.diff_ids, strict=True)
-        }
-        self._tell(Planned(tuple(layers.values())))
-        self._tell(SpaceNeeded(temporary_folder(self._options), _space(list(layers.values()))))
-        with ThreadPoolExecutor(_LAYERS_AT_ONCE, thread_name_prefix="layer") as pool:
-            try:
-                futures = {key: pool.submit(self._named_layer, layer, key[1]) for key, layer in layers.items()}
-                _wait(list(futures.values()))
-            except BaseException:
-                self._is_stopped.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        return {key: future.result() for key, future in futures.items()}
+    def sending(self, document: Descriptor) -> Sent:
+        """What is told while `document` is sent, before every try: whoever listens may end it."""
+        return lambda size: self._on_progress(DocumentSent(document, size))
 
-    def put(self, plan: Plan, layers: _Layers) -> tuple[Descriptor, bytes]:
+    def put(self, plan: Plan) -> tuple[Descriptor, bytes]:
         """The document that takes the place of the plan's, all that it names being at the target."""
-        if isinstance(plan, ImagePlan):
-            return self._put_image(plan, layers)
-        return self._put_index(plan, layers)
+        return self._put_image(plan) if isinstance(plan, ImagePlan) else self._put_index(plan)
 
-    def _put_index(self, plan: IndexPlan, layers: _Layers) -> tuple[Descriptor, bytes]:
+    def _put_index(self, plan: IndexPlan) -> tuple[Descriptor, bytes]:
         parts: dict[Digest, Descriptor] = {}
         for part in plan.parts:
-            descriptor, document = self.put(part, layers)
-            self._target.put_manifest(descriptor, document)
+            descriptor, document = self.put(part)
+            self._target.put_manifest(descriptor, document, self.sending(descriptor))
             parts[part.descriptor.digest] = descriptor
         document = plan.index.document
         if plan.left_out or any(old != new.digest for old, new in parts.items()):
             document = new_index(document, parts)
         return described(document, plan.index.media_type, OCI_INDEX), document
 
-    def _put_image(self, plan: ImagePlan, layers: _Layers) -> tuple[Descriptor, bytes]:
-        keys = zip(plan.manifest.layers, plan.diff_ids, strict=True)
-        results = [layers[layer.digest, diff_id] for layer, diff_id in keys]
+    def _put_image(self, plan: ImagePlan) -> tuple[Descriptor, bytes]:
+        results = [self._layers[part.key] for part in parts_of(plan, self._shape)]
         descriptors = [result.done.result for result in results]
         is_oci = any(descriptor.annotations for descriptor in descriptors)
         config = self._config(plan, [result.diff_id for result in results], is_oci=is_oci)
@@ -132,63 +83,7 @@ class _Work:
         return config
 
     def _put(self, descriptor: Descriptor, document: bytes) -> None:
+        on_sent = self.sending(descriptor)
+        on_sent(0)
         if not self._target.has(descriptor):
-            self._target.put_blob(descriptor, BytesIO(document), lambda size: None)
-
-    def _named_layer(self, layer: Descriptor, diff_id: Digest) -> _Result:
-        """As `_layer`; what goes wrong is told with the layer's digest."""
-        try:
-            return self._layer(layer, diff_id)
-        except OSError as error:
-            raise NoRoom(f"layer {layer.digest}: temporary file: {error.strerror or error}; expected room") from None
-        except CrfsError as error:
-            error.args = (f"layer {layer.digest}: {error}",)
-            raise
-
-    def _layer(self, layer: Descriptor, diff_id: Digest) -> _Result:
-        self._tell(LayerStarted(layer))
-        kept = passed(self._source.blob(layer), layer, self._options)
-        if kept is not None:
-            was_there = self._send(layer, layer, BufferedReader(ReaderIO(self._source.blob(layer)), _BUFFER_SIZE))
-            return self._done(LayerDone(layer, kept, Fate.PASSED, was_there), diff_id)
-        with new_layer(
-            self._source.blob(layer),
-            layer,
-            diff_id,
-            self._options,
-            on_read=lambda size: self._tell(LayerRead(layer, size)),
-            on_written=lambda size: self._tell(LayerWritten(layer, size)),
-        ) as new:
-            was_there = self._send(layer, new.descriptor, new.content)
-        return self._done(LayerDone(layer, new.descriptor, Fate.CONVERTED, was_there), new.diff_id)
-
-    def _done(self, done: LayerDone, diff_id: Digest) -> _Result:
-        self._tell(done)
-        return _Result(done, diff_id)
-
-    def _send(self, layer: Descriptor, descriptor: Descriptor, content: BinaryIO) -> bool:
-        """Have a blob at the target that comes of `layer`; True if no byte of it had to be sent."""
-        repository = self._source.repository
-        if self._target.has(descriptor) or (repository is not None and self._target.mount(descriptor, repository)):
-            return True
-        total = descriptor.size
-        self._target.put_blob(descriptor, content, lambda size: self._tell(LayerSent(layer, size, total)))
-        return False
-
-    def _tell(self, event: Event) -> None:
-        if self._is_stopped.is_set():
-            raise _Stopped
-        self._on_progress(event)
-
-
-def _wait(futures: Sequence[Future[_Result]]) -> None:
-    """Until all are done; raises what the first to fail raised."""
-    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-    for future in done:
-        future.result()
-
-
-def _space(layers: Sequence[Descriptor]) -> int:
-    """Bytes that the largest layers take that may be under way at once; eStargz is a little larger than gzip."""
-    sizes = sorted((layer.size for layer in layers), reverse=True)
-    return sum(sizes[:_LAYERS_AT_ONCE]) * 5 // 4
+            self._target.put_blob(descriptor, BytesIO(document), on_sent)

@@ -1,13 +1,13 @@
-"""One layer made lazily readable: its blob read from start to end, checked, and written anew into a temporary file."""
+"""One layer made lazily readable: a tar, checked as it is read, written anew into a temporary file."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -28,6 +28,7 @@ from crfs_dav.oci import TOC_DIGEST_ANNOTATION, ZSTDCHUNKED_ANNOTATIONS, Descrip
 from crfs_dav.readers import ReaderAt
 
 _READ_SIZE = 4 << 20  # bytes
+_RECORD = 20 * 512  # bytes that tars are filled up to; skopeo 1.9 leaves that out of zstd:chunked, not of the DiffID
 _OURS = (TOC_DIGEST_ANNOTATION, UNCOMPRESSED_SIZE_ANNOTATION, *ZSTDCHUNKED_ANNOTATIONS)
 
 
@@ -48,44 +49,56 @@ def temporary_folder(options: Options) -> Path:
     return options.folder or Path(tempfile.gettempdir())
 
 
+def temporary_file(options: Options) -> AbstractContextManager[BinaryIO]:
+    """A file for one layer, without a name."""
+    return cast(
+        AbstractContextManager[BinaryIO], tempfile.TemporaryFile(dir=temporary_folder(options), prefix="crfs-dav-")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What layers are written with: `pool` packs, for all layers under way."""
+
+    options: Options
+    pool: Executor
+
+    def write(self, tar: Iterator[bytes], out: BinaryIO, *, prioritized: int = 0) -> Written:
+        """What was written to `out`; raises Corrupt, and OSError of the files."""
+        stream = cast(BinaryIO, PieceStream(tar))  # only read from
+        write, folder = self.options.write, self.options.folder
+        return write_layer(stream, out, write, pool=self.pool, prioritized=prioritized, folder=folder)
+
+
 @contextmanager
-def new_layer(
-    blob: ReaderAt, layer: Descriptor, diff_id: Digest, options: Options, *, on_read: OnSize, on_written: OnSize
-) -> Iterator[NewLayer]:
-    """The layer written anew, as long as the context lasts.
+def new_layer(layer: Descriptor, tar: Iterator[bytes], tools: Tools, *, on_written: OnSize) -> Iterator[NewLayer]:
+    """A layer that `tar` makes in the place of `layer`, as long as the context lasts.
 
-    Raises Corrupt for what is no tar and for another digest or DiffID than promised, OSError where the temporary
-    folder does not do, and what `blob` raises.
+    Raises Corrupt for what is no tar, OSError where the temporary folder does not do, and what `tar` raises.
     """
-    with tempfile.TemporaryFile(dir=temporary_folder(options), prefix="crfs-dav-") as file:
-        written = write_checked(CheckedTar(blob, layer.digest, diff_id, on_read), file, options, on_written)
+    with temporary_file(tools.options) as file:
+        written = write_tar(tar, file, tools, on_written)
         file.seek(0)
-        yield NewLayer(_described(layer, written, options), written.diff_id, file)
+        yield NewLayer(_described(layer, written, tools.options), written.diff_id, file)
 
 
-def write_checked(content: CheckedTar, file: BinaryIO, options: Options, on_written: OnSize) -> Written:
-    """What was written to `file`, of a tar read to its end; raises Corrupt, and OSError of the file."""
-    stream = PieceStream(content.pieces())
-    tar = cast(BinaryIO, stream)  # read from, and written to: no more is asked of them
-    out = cast(BinaryIO, _Counted(file, on_written))
-    write = partial(write_layer, threads=options.threads, folder=options.folder)
-    if options.write.prioritized:
-        written = _write_ordered(stream, out, write, options)
-    else:
-        written = write(tar, out, options.write)
-    stream.drain()
+def write_tar(tar: Iterator[bytes], file: BinaryIO, tools: Tools, on_written: OnSize) -> Written:
+    """What was written to `file` of `tar`, which is read to its end; raises Corrupt, and OSError of the file."""
+    out = cast(BinaryIO, _Counted(file, on_written))  # only written to
+    written = _write_ordered(tar, out, tools) if tools.options.write.prioritized else tools.write(tar, out)
+    for _ in tar:  # what follows the end mark has to have the right digest, too
+        pass
     file.flush()
     return written
 
 
-def _write_ordered(stream: PieceStream, out: BinaryIO, write: Callable[..., Written], options: Options) -> Written:
+def _write_ordered(tar: Iterator[bytes], out: BinaryIO, tools: Tools) -> Written:
     """What is written of the tar in another order: meanwhile all of it lies in a temporary file."""
-    with tempfile.TemporaryFile(dir=temporary_folder(options), prefix="crfs-dav-") as file:
-        for piece in iter(lambda: stream.read(_READ_SIZE), b""):
+    with temporary_file(tools.options) as file:
+        for piece in tar:
             file.write(piece)
-        ordered = prioritize(file, options.write.prioritized)
-        tar = cast(BinaryIO, PieceStream(ordered.pieces))
-        return write(tar, out, options.write, prioritized=ordered.count)
+        ordered = prioritize(file, tools.options.write.prioritized)
+        return tools.write(ordered.pieces, out, prioritized=ordered.count)
 
 
 def _described(layer: Descriptor, written: Written, options: Options) -> Descriptor:
@@ -106,7 +119,7 @@ class CheckedTar:
 
     def pieces(self) -> Iterator[bytes]:
         """The content; raises Corrupt."""
-        return _checked(self._decompressed(), self._diff_id, "content", "by the config's diff_ids")
+        return _checked(self._decompressed(), self._diff_id, "content", said="by the config's diff_ids", record=_RECORD)
 
     def _decompressed(self) -> Iterator[bytes]:
         head = self._blob.read_at(0, len(ZSTD_MAGIC))
@@ -117,7 +130,7 @@ class CheckedTar:
         return self._compressed()
 
     def _compressed(self) -> Iterator[bytes]:
-        return _checked(self._read(), self._digest, "blob", "as the manifest says")
+        return _checked(self._read(), self._digest, "blob", said="as the manifest says")
 
     def _read(self) -> Iterator[bytes]:
         for offset in range(0, self._blob.size, _READ_SIZE):
@@ -126,17 +139,22 @@ class CheckedTar:
             self._on_read(offset + len(data))
 
 
-def _checked(pieces: Iterator[bytes], digest: Digest | None, what: str, said: str) -> Iterator[bytes]:
-    """`pieces`; raises Corrupt after the last where they have not `digest`."""
+def _checked(
+    pieces: Iterator[bytes], digest: Digest | None, what: str, *, said: str, record: int = 1
+) -> Iterator[bytes]:
+    """`pieces`; raises Corrupt after the last where they, filled up with zeros to a whole `record`, lack `digest`."""
     if digest is None:
         yield from pieces
         return
-    found = hashlib.new(digest.algorithm)
+    found, size = hashlib.new(digest.algorithm), 0
     for piece in pieces:
         found.update(piece)
+        size += len(piece)
         yield piece
-    if found.hexdigest() != digest.hex:
-        raise Corrupt(f"{what}: {digest.algorithm}:{found.hexdigest()}; expected {digest}, {said}")
+    hexadecimal = found.hexdigest()
+    found.update(bytes(-size % record))
+    if digest.hex not in (hexadecimal, found.hexdigest()):
+        raise Corrupt(f"{what}: {digest.algorithm}:{hexadecimal}; expected {digest}, {said}")
 
 
 def _decoded(decoder: MemberDecoder | FrameDecoder, compressed: Iterator[bytes]) -> Iterator[bytes]:

@@ -69,10 +69,16 @@ class Target(Protocol):
         """
         ...
 
-    def put_manifest(self, descriptor: Descriptor, document: bytes) -> None:
-        """Have the manifest there, under its digest only: one of those that the root, an index, names."""
+    def put_manifest(self, descriptor: Descriptor, document: bytes, on_sent: Sent) -> None:
+        """Have the manifest there, under its digest only: one of those that the root, an index, names.
+
+        `on_sent` is told 0 before every try, and may raise to end it.
+        """
         ...
 
-    def put_root(self, descriptor: Descriptor, document: bytes) -> None:
-        """Have the manifest or index there, under the target's name: from then on the image is there."""
+    def put_root(self, descriptor: Descriptor, document: bytes, on_sent: Sent) -> None:
+        """Have the manifest or index there, under the target's name: from then on the image is there.
+
+        `on_sent` is told 0 before every try, and may raise: then nothing has the name, unless a try before had it.
+        """
         ...

@@ -4,7 +4,8 @@
     member  = payload (at most one chunk) | padding, and the headers up to the next payload      once a chunk
 
 Where a least size is asked for, payloads share a member until it is reached; the TOC then says how deep each begins
-(`innerOffset`, stargz-snapshotter `docs/estargz.md`). Tar headers pass through byte for byte.
+(`innerOffset`, stargz-snapshotter `docs/estargz.md`). Tar headers pass through byte for byte, but for
+those of sparse files.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from crfs_dav.archive import Kind
-from crfs_dav.errors import Corrupt
-from crfs_dav.formats.estargz import HIDDEN, TOC_NAME
+from crfs_dav.formats.layerstream import LANDMARK_CONTENT, LayerStream
 from crfs_dav.formats.tarstream import BLOCK, TarHeader, TarStream
 from crfs_dav.formats.tocwriter import Row, Rows
 from crfs_dav.formats.writing import Format, WriteOptions
@@ -26,11 +26,8 @@ from crfs_dav.names import digest_of
 
 LANDMARK = ".prefetch.landmark"
 NO_LANDMARK = ".no.prefetch.landmark"
-_LANDMARK_CONTENT = b"\x0f"
 _EMPTY_DIGEST = str(digest_of(b""))
 _HEADERS_LIMIT = 4 << 20  # bytes of headers in one member: a layer may hold a million directories
-_PEEK = 64  # bytes of a TOC that show that it is one
-_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -48,12 +45,12 @@ def members_of(tar: BinaryIO, rows: Rows, options: WriteOptions, *, prioritized:
     Another writer's landmarks and TOC are left out, and so is all after the end mark. Raises Corrupt, naming the
     entry.
     """
-    own = _Source(tar)
+    own = LayerStream(tar)
     cutter = _Cutter(rows, options)
     if options.format is Format.STARGZ:  # crfs knows no landmark, and would show it
         yield from cutter.members(own, own.headers())
     else:
-        landmark = TarStream(io.BytesIO(member_bytes(LANDMARK if prioritized else NO_LANDMARK, _LANDMARK_CONTENT)))
+        landmark = TarStream(io.BytesIO(member_bytes(LANDMARK if prioritized else NO_LANDMARK, LANDMARK_CONTENT)))
         yield from cutter.members(own, own.headers(prioritized))
         yield from cutter.members(landmark, iter(landmark.next, None))
         yield cutter.rest()
@@ -66,53 +63,6 @@ def member_bytes(name: str, data: bytes) -> bytes:
     member = tarfile.TarInfo(name)
     member.size = len(data)
     return member.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK)
-
-
-class _Source(TarStream):
-    """A tar stream that says at which entry it broke, without what an eStargz writer has added at its root."""
-
-    def __init__(self, tar: BinaryIO) -> None:
-        super().__init__(tar)
-        self._last = ""
-
-    def headers(self, count: int | None = None) -> Iterator[TarHeader]:
-        """The next `count` headers, or all that are left; raises Corrupt."""
-        while count is None or count > 0:
-            header = self.next()
-            if header is None:
-                return
-            yield header
-            count = None if count is None else count - 1
-
-    def next(self) -> TarHeader | None:
-        """The next header that is the layer's own."""
-        while (header := self._named(super().next)) is not None:
-            self._last = header.name
-            if header.flaw or header.sparse is not None:
-                raise Corrupt(f"tar entry {header.name[:200]!r}: {header.flaw or 'sparse'}; expected a plain file")
-            if header.name.removeprefix("./").removeprefix("/") not in HIDDEN:
-                return header
-            self._check_writers_own(header)
-        return None
-
-    def read(self, size: int) -> bytes:
-        """As TarStream's."""
-        read = super().read
-        return self._named(lambda: read(size))
-
-    def _named(self, act: Callable[[], _T]) -> _T:
-        try:
-            return act()
-        except Corrupt as error:
-            place = f" at or after the entry {self._last[:200]!r}" if self._last else ""
-            raise Corrupt(f"{error}{place}") from None
-
-    def _check_writers_own(self, header: TarHeader) -> None:
-        """Nothing; raises Corrupt for somebody's own file of a name that eStargz needs: readers would hide it."""
-        head = self.read(_PEEK) if header.kind is Kind.REG else b""
-        is_toc = header.name.endswith(TOC_NAME)
-        if not (head.lstrip().startswith(b"{") and b'"version"' in head if is_toc else head == _LANDMARK_CONTENT):
-            raise Corrupt(f"tar entry {header.name!r}: a name that eStargz keeps for itself; expected another")
 
 
 class _Cutter:

@@ -35,13 +35,13 @@ from crfs_dav.formats.sparse import (
 )
 
 BLOCK = 512  # bytes
+XATTR_PREFIX = "SCHILY.xattr."  # of pax records
 _EXTENSION_LIMIT = 1 << 20  # bytes of one extension (CVE-2025-58183 is Go's archive/tar without such a limit)
 _EXTENSIONS_LIMIT = 16  # extensions of one member
 _SIZE_LIMIT = 1 << 62  # bytes a member may claim
 _SKIP_SIZE = 1 << 20  # bytes
 _NUMBERS_KEPT = 4096  # most members have the owner, the mode and the time of others
 _SECONDS = re.compile(rb"-?[0-9]{1,18}(\.[0-9]{0,18})?")  # no exponent: Fraction would work it out
-_XATTR_PREFIX = "SCHILY.xattr."
 _SPARSE = "sparse; expected its map"  # a header whose map is still to be read
 _SPARSE_PAIR = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")  # repeated, in turns
 
@@ -256,7 +256,7 @@ def _header(raw: bytes, block: bytes, records: Mapping[str, bytes]) -> TarHeader
         group_name=_text(records.get("gname") or (_until_nul(block[297:329]) if has_owners else b"")),
         device=(_number(block[329:337], "major"), _number(block[337:345], "minor")) if has_owners else (0, 0),
         xattrs={
-            key.removeprefix(_XATTR_PREFIX): value for key, value in records.items() if key.startswith(_XATTR_PREFIX)
+            key.removeprefix(XATTR_PREFIX): value for key, value in records.items() if key.startswith(XATTR_PREFIX)
         },
         flaw=flaw,
     )

@@ -7,16 +7,16 @@ Python has computes at speed.
     blob = member, member ... | TOC | footer
 
 Three steps, joined by iterators: `members` cuts the tar, `compress` packs each member (the step worth threads: it
-needs nothing but the member), and `Output` writes them in order, which is when offsets become known. At most two
-members a thread are held and long TOCs go to a file, so memory is bounded whatever the layer; the bytes do not depend
-on the count of threads.
+needs nothing but the member), and `Output` writes them in order, which is when offsets become known. Some 24 MiB of
+members are held and long TOCs go to a file, so memory is bounded whatever the layer and the machine; the bytes do not
+depend on the count of threads.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -28,7 +28,9 @@ from crfs_dav.formats.tocwriter import Rows
 from crfs_dav.formats.writing import CHUNK_SIZE, Format, WriteOptions
 from crfs_dav.formats.zstdwrite import zstd_frame
 
-Compress = Callable[[bytes], bytes]  # content to a gzip member; called in threads
+Compress = Callable[[bytearray], bytes]  # content to a gzip member; called in threads
+_AHEAD = 32  # members under way
+_AHEAD_SIZE = 24 << 20  # bytes of content in them
 
 
 def write_layer(
@@ -36,21 +38,22 @@ def write_layer(
     out: BinaryIO,
     options: WriteOptions,
     *,
-    threads: int = 1,
+    pool: Executor,
     prioritized: int = 0,
     folder: Path | None = None,
 ) -> Written:
-    """Digests and size of the blob made of `tar` and written to `out`; the same for the same tar and any `threads`.
+    """Digests and size of the blob made of `tar` and written to `out`; the same for the same tar and any `pool`.
 
-    The first `prioritized` entries come before the landmark. Landmarks and a TOC that `tar` has already are left out,
-    and so is all after its end mark. `folder` is for temporary files. Raises Corrupt, naming the entry.
+    `pool` packs, and may serve several layers: threads, or nothing would be gained. The first `prioritized` entries
+    come before the landmark. Landmarks and a TOC that `tar` has already are left out, and so is all after its end
+    mark. `folder` is for temporary files. Raises Corrupt, naming the entry.
     """
     pack = zstd_frame if options.format is Format.ZSTD_CHUNKED else gzip_member
     rows = Rows()
     members = members_of(tar, rows, options, prioritized=prioritized)
-    return _write(members, Output(out, folder), partial(pack, level=options.packing_level), threads).finish(
-        options.format, rows.repeated
-    )
+    output = Output(out, folder)
+    _write(members, output, partial(pack, level=options.packing_level), pool)
+    return output.finish(options.format, rows.repeated)
 
 
 def write_estargz(
@@ -59,25 +62,27 @@ def write_estargz(
     """As `write_layer`, eStargz, each member packed by `compress`."""
     rows = Rows()
     members = members_of(tar, rows, WriteOptions(chunk_size=chunk_size), prioritized=0)
-    return _write(members, Output(out, None), compress, threads).finish(Format.ESTARGZ, rows.repeated)
-
-
-def _write(members: Iterator[Member], output: Output, compress: Compress, threads: int) -> Output:
+    output = Output(out, None)
     with ThreadPoolExecutor(threads, thread_name_prefix="compress") as pool:
-        for member, packed in _in_order(members, compress, pool, ahead=2 * threads):
-            output.add(member, packed)
-    return output
+        _write(members, output, compress, pool)
+    return output.finish(Format.ESTARGZ, rows.repeated)
 
 
-def _in_order(
-    members: Iterator[Member], compress: Compress, pool: ThreadPoolExecutor, *, ahead: int
-) -> Iterator[tuple[Member, bytes]]:
-    """Each member with its packed bytes, in the order of `members`; at most `ahead` are under way."""
+def _write(members: Iterator[Member], output: Output, compress: Compress, pool: Executor) -> None:
+    """Every member, packed, in the order of `members`."""
     under_way: deque[tuple[Member, Future[bytes]]] = deque()
+    size = 0
     for member in members:
-        under_way.append((member, pool.submit(compress, bytes(member.data))))
-        if len(under_way) >= ahead:
-            first, result = under_way.popleft()
-            yield first, result.result()
-    for rest, result in under_way:
-        yield rest, result.result()
+        under_way.append((member, pool.submit(compress, member.data)))
+        size += len(member.data)
+        while len(under_way) > _AHEAD or (size > _AHEAD_SIZE and len(under_way) > 1):
+            size -= _write_first(under_way, output)
+    while under_way:
+        _write_first(under_way, output)
+
+
+def _write_first(under_way: deque[tuple[Member, Future[bytes]]], output: Output) -> int:
+    """Bytes of content of the member that was written."""
+    member, packed = under_way.popleft()
+    output.add(member, packed.result())
+    return len(member.data)

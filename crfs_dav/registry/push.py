@@ -79,19 +79,18 @@ class RegistryTarget:
         with _about(descriptor, self.name):
             upload.run(content, on_sent)
 
-    def put_manifest(self, descriptor: Descriptor, document: bytes) -> None:
-        """Have the manifest there by its digest; raises AccessDenied, Unavailable, Corrupt."""
-        self._put(descriptor, document, str(descriptor.digest))
+    def put_manifest(self, descriptor: Descriptor, document: bytes, on_sent: Sent) -> None:
+        """Have the manifest there by its digest; raises AccessDenied, Unavailable, Corrupt, or what `on_sent` does."""
+        self._put(descriptor, _Told(document, on_sent), str(descriptor.digest))
 
-    def put_root(self, descriptor: Descriptor, document: bytes) -> None:
-        """Have the manifest there, and the tag lead to it; raises AccessDenied, Unavailable, Corrupt."""
-        self._put(descriptor, document, self._reference.identifier)
+    def put_root(self, descriptor: Descriptor, document: bytes, on_sent: Sent) -> None:
+        """Have the manifest there, and the tag lead to it; raises as `put_manifest`."""
+        self._put(descriptor, _Told(document, on_sent), self._reference.identifier)
 
-    def _put(self, descriptor: Descriptor, document: bytes, identifier: str) -> None:
+    def _put(self, descriptor: Descriptor, body: _Told, identifier: str) -> None:
         headers = {"Content-Type": descriptor.media_type}
-        body = BytesReader(document)
         call = replace(self._to(f"manifests/{identifier}"), method="PUT", headers=headers, body=body)
-        with self._transport.ask(call, self._transport.deadline(len(document))) as reply:
+        with self._transport.ask(call, self._transport.deadline(body.size)) as reply:
             check(reply, 201)
             told = reply.headers.get("Docker-Content-Digest", str(descriptor.digest))
         if told != str(descriptor.digest):
@@ -102,6 +101,20 @@ class RegistryTarget:
 
     def _to(self, path: str) -> Call:
         return replace(self._call, path=f"{self._repository.name}/{path}")
+
+
+class _Told(BytesReader):
+    """A document that tells each time that it is sent: a try before may have failed, and been waited after."""
+
+    def __init__(self, document: bytes, on_sent: Sent) -> None:
+        super().__init__(document)
+        self._on_sent = on_sent
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """As `BytesReader`; raises what `on_sent` raises."""
+        if offset == 0:
+            self._on_sent(0)
+        return super().read_at(offset, size)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 
 _HEADS_LIMIT = 4096
 _SORTED_AT_ONCE = 1 << 14  # names of one directory
 _WHITEOUT = b".wh."
+_Chains = tuple["array[int]", "array[int]"]  # first child and next sibling of each row, 0 for none
 
 _log = logging.getLogger(__name__)
 _ROW_KINDS = {
@@ -63,6 +64,7 @@ class _Builder:
         self._through: dict[int, str] = {}
         self._implied = 0
         self._unresolved: dict[int, Path] = {}
+        self._replaced: dict[tuple[int, bytes], list[int]] = {}  # rows in no directory, of names that came again
         self.dropped: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
 
@@ -197,7 +199,7 @@ class _Builder:
             directory = directories.pop()
             rows = self._by_name(_chain(firsts[directory], nexts))
             start = len(order)
-            for row in self._last_of_each_name(rows, firsts, nexts):
+            for row in self._last_of_each_name(directory, rows, (firsts, nexts)):
                 if self._kinds[row] != RowKind.WRITE_THROUGH:
                     order.append(row)
                 if self._kinds[row] == RowKind.DIR:
@@ -212,14 +214,16 @@ class _Builder:
             runs.append(array("I", run))
         return merge(*runs, key=self._name) if len(runs) > 1 else iter(runs[0] if runs else ())
 
-    def _last_of_each_name(self, rows: Iterator[int], firsts: array[int], nexts: array[int]) -> Iterator[int]:
-        """Of `rows` in order, the last of each name, but for directories in vain."""
+    def _last_of_each_name(self, directory: int, rows: Iterator[int], chains: _Chains) -> Iterator[int]:
+        """Of `rows` in order, the last of each name, but for directories in vain; notes which it replaced."""
         last = 0
         last_name = b""
         for row in rows:
             name = self._name(row)
             if last and name == last_name:
-                last = last if self._is_vain(row, last, firsts, nexts) else row
+                if not self._is_vain(row, last, *chains):
+                    self._replaced.setdefault((directory, name), []).append(last)
+                    last = row
                 continue
             if last:
                 yield last
@@ -260,14 +264,14 @@ class _Builder:
         return firsts, nexts
 
     def _resolve_hard_link(self, row: int, skeleton: Skeleton) -> None:
-        """Make `row`, and all hard links on the way, what the last target is (formats.md: chains and circles)."""
+        """Make `row`, and all hard links on the way, what the last target is."""
         chain: dict[int, None] = {}
         target: int | None = row
         path: Path = ()
         while target is not None and self._kinds[target] == RowKind.HARDLINK and target not in chain:
             chain[target] = None
             path = tuple(clean(self._archive.entries[self._positions[target]].link_name))
-            target = self._hard_link_target(path, skeleton)
+            target = self._hard_link_target(path, skeleton, target)
         if target is not None and self._kinds[target] == RowKind.UNRESOLVED:
             path, target = self._unresolved[target], None
         for link in chain:
@@ -281,11 +285,18 @@ class _Builder:
                 self._kinds[link] = self._kinds[target]
                 self._positions[link] = self._positions[target]
 
-    def _hard_link_target(self, path: Path, skeleton: Skeleton) -> int | None:
+    def _hard_link_target(self, path: Path, skeleton: Skeleton, link: int) -> int | None:
+        """What was at `path` when the archive made the row `link`; what came later where nothing was."""
         if not path:
             return 0
         parent = self._directory(list(path[:-1]), _no_directory)
-        return None if parent is None else skeleton.child(parent, path[-1])
+        if parent is None:
+            return None
+        replaced = self._replaced.get((parent, encode_name(path[-1])), [])
+        found = skeleton.child(parent, path[-1])
+        if found is not None and found < link:
+            return found
+        return max((row for row in replaced if row < link), default=found)
 
 
 def _chain(first: int, nexts: array[int]) -> Iterator[int]:

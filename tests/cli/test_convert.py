@@ -325,6 +325,38 @@ def test_a_signal_ends_it_cleanly_and_a_second_run_goes_on(
     assert run_cli("convert", *arguments).returncode == 0
 
 
+def test_after_a_signal_no_tag_is_set(registry: DemoRegistry) -> None:
+    registry.faults = Faults(throttled=ALWAYS, retry_after="1", method="PUT", path_contains="manifests/esgz")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crfs_dav", "convert", f"{registry.host}/my/image:plain", f"{registry.host}/new:esgz"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(request.method == "PUT" and "manifests" in request.path for request in registry.requests):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+    process.send_signal(signal.SIGINT)
+    registry.faults = Faults()
+    out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, out) == (130, "")
+    assert "stopped; nothing was tagged" in err
+    assert not is_tagged(registry, "new", "esgz")
+
+
+@pytest.mark.parametrize(("option", "count"), [("--flatten", 1), ("--meta", 1)])
+def test_layers_become_one_or_one_without_files(registry: DemoRegistry, option: str, count: int) -> None:
+    result = convert(registry, option, "@my/image:plain", "@new:x")
+
+    assert result.returncode == 0, result.stderr
+    found = manifest(registry, "new", "x")
+    assert len(found.layers) == count
+    expected = {"etc/passwd": b"root", "etc/noise": NOISE, "etc/upper": b"upper"} if option == "--flatten" else {}
+    assert contents(registry, "new", found.layers[0]) == expected
+
+
 @pytest.mark.parametrize("kind", ["oci", "file"])
 def test_a_place_that_cannot_be_written_is_told_of(registry: DemoRegistry, tmp_path: Path, kind: str) -> None:
     (tmp_path / "a.tar").write_bytes(UPPER)
@@ -389,6 +421,8 @@ def test_a_file_that_is_no_tar_leaves_nothing(registry: DemoRegistry, tmp_path: 
         (("a/b:c", "d/e:f", "--format", "zip"), "invalid choice: 'zip'"),
         (("a/b:c", "d/e:f", "--format", "stargz", "--min-chunk-size", "64K"), "expected eStargz or zstd:chunked"),
         (("a/b:c", "oci:"), "oci:: no folder"),
+        (("file:a.tar", "file:b.stargz", "--flatten"), "expected an image"),
+        (("a/b:c", "d/e:f", "--flatten", "--meta"), "not allowed with argument"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], message: str) -> None:

@@ -44,9 +44,9 @@ class Converter:
         """Pushes `image` out of the content store."""
         self._run("image", "push", "--plain-http", image)
 
-    def toc_digest(self, layer: str) -> str:
-        """Digest that `get-toc-digest` finds in a fetched layer."""
-        return run(["ctr-remote", "--address", self.socket, "image", "get-toc-digest", layer]).strip()
+    def toc_digest(self, layer: str, *options: str) -> str:
+        """Digest that `get-toc-digest` finds in a fetched layer; with `--dump-toc`, the TOC."""
+        return run(["ctr-remote", "--address", self.socket, "image", "get-toc-digest", *options, layer]).strip()
 
     def _run(self, *words: str) -> None:
         run(["ctr-remote", "--address", self.socket, *words], timeout_seconds=600)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ ROOT = Descriptor(OCI_MANIFEST, digest_of(DOCUMENT), len(DOCUMENT))
 
 def put(target: LayoutTarget) -> None:
     target.put_blob(BLOB, io.BytesIO(DATA), lambda sent: None)
-    target.put_root(ROOT, DOCUMENT)
+    target.put_root(ROOT, DOCUMENT, lambda size: None)
 
 
 def files(folder: Path) -> set[str]:
@@ -151,3 +152,22 @@ def test_nothing_is_mounted(tmp_path: Path) -> None:
     from crfs_dav.names import parse_reference
 
     assert not LayoutTarget(tmp_path, None).mount(BLOB, parse_reference("a/b:c").repository)
+
+
+def test_names_written_at_one_time_are_all_there(tmp_path: Path) -> None:
+    names = [f"name-{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: put(LayoutTarget(tmp_path, name)), names))
+
+    assert {LayoutSource(tmp_path, name).root() for name in names} == {ROOT}
+    assert not [name for name in files(tmp_path) if "lock" in name]
+
+
+def test_a_name_is_not_set_where_whoever_is_told_says_no(tmp_path: Path) -> None:
+    def stop(size: int) -> None:
+        if size:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        LayoutTarget(tmp_path, "x").put_root(ROOT, DOCUMENT, stop)
+    assert not (tmp_path / "index.json").exists()

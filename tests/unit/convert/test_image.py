@@ -12,7 +12,17 @@ from typing import Any, get_args
 
 import pytest
 
-from crfs_dav.convert.events import Event, Fate, LayerDone, LayerRead, LayerStarted, LayerWritten, Planned, SpaceNeeded
+from crfs_dav.convert.events import (
+    DocumentSent,
+    Event,
+    Fate,
+    LayerDone,
+    LayerRead,
+    LayerStarted,
+    LayerWritten,
+    Planned,
+    SpaceNeeded,
+)
 from crfs_dav.convert.image import convert_image
 from crfs_dav.convert.options import Options, Report
 from crfs_dav.demo.registry import DemoRegistry
@@ -299,6 +309,23 @@ def test_whoever_is_told_may_end_it(rig: Rig) -> None:
             raise Interrupted
 
     rig.registry.add_image("my/image", "1", [(targz_of(BASE), {}), (targz_of(UPPER), {})])
+    host = parse_registry(rig.registry.host)
+    with open_client(RegistrySettings(schemes={host: "http"})) as client, pytest.raises(Interrupted):
+        source = RegistrySource(client, parse_reference(f"{rig.registry.host}/my/image:1"))
+        convert_image(source, LayoutTarget(rig.folder, "1"), Options(), stop)
+    assert not rig.has_name()
+
+
+LAST_STEPS = {"config": ("config", False), "manifest": ("manifest", False), "its name": ("manifest", True)}
+
+
+@pytest.mark.parametrize(("kind", "is_sent"), LAST_STEPS.values(), ids=LAST_STEPS)
+def test_it_may_be_ended_to_the_last_and_nothing_has_the_name(rig: Rig, kind: str, is_sent: bool) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, DocumentSent) and kind in event.document.media_type and bool(event.size) == is_sent:
+            raise Interrupted
+
+    rig.registry.add_image("my/image", "1", [(targz_of(BASE), {})])
     host = parse_registry(rig.registry.host)
     with open_client(RegistrySettings(schemes={host: "http"})) as client, pytest.raises(Interrupted):
         source = RegistrySource(client, parse_reference(f"{rig.registry.host}/my/image:1"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,10 @@ from hypothesis import strategies as st
 
 from crfs_dav.archive import Archive
 from crfs_dav.cache.mapped import MappedFiles
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
+from crfs_dav.formats.layerstream import LayerStream
 from crfs_dav.formats.limits import MIB
 from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.sparse import Piece, SparseReader
@@ -26,6 +30,8 @@ from crfs_dav.oci import Descriptor
 from crfs_dav.readers import BytesReader
 from tests.support.archives import Member, file, header_of, tar_of, targz_of
 from tests.support.recording import DictStore
+from tests.support.stargz import content as content_of
+from tests.support.stargz import open_blob
 
 CONTENT = bytes(8192) + b"one" * 2000 + bytes(100_000) + b"end"
 PIECES = [(8192, 6000), (114_192, 3)]
@@ -168,10 +174,61 @@ def test_a_map_without_end_is_left_after_a_mebibyte(spools: Spools) -> None:
         opened(tar_of(old_gnu(pieces=[], size=5, stored=b"", continued=blocks)), spools)
 
 
-@pytest.mark.parametrize("member", [version_0(b"8192,6000,114192,3"), Member("m", b"M", b"rest")])
-def test_the_writer_takes_only_plain_files(member: Member) -> None:
-    with pytest.raises(Corrupt, match="expected a plain file"):
-        write_estargz(io.BytesIO(tar_of(member)), io.BytesIO())
+def test_the_writer_takes_no_file_that_it_does_not_understand() -> None:
+    with pytest.raises(Corrupt, match="tar entry 'm': type b'M'; expected a plain one"):
+        write_estargz(io.BytesIO(tar_of(Member("m", b"M", b"rest"))), io.BytesIO())
+
+
+SPARSE = {
+    "old GNU": old_gnu(pieces=PIECES, size=len(CONTENT), stored=STORED),
+    "version 0.1": version_0(b"8192,6000,114192,3"),
+    "version 1.0": version_1(b"2\n8192\n6000\n114192\n3\n"),
+}
+
+
+@pytest.mark.parametrize("member", SPARSE.values(), ids=SPARSE)
+@pytest.mark.parametrize("chunk_size", [1000, 4 << 20])
+def test_the_writer_makes_plain_files_of_sparse_ones(member: Member | bytes, chunk_size: int) -> None:
+    out = io.BytesIO()
+    written = write_estargz(io.BytesIO(tar_of(member, file("z", b"after"))), out, chunk_size=chunk_size)
+
+    content = gzip.decompress(out.getvalue())
+    assert digest_of(content) == written.diff_id
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        found = {info.name: (info.size, info.issparse(), tar.extractfile(info)) for info in tar}
+    name = "s" if isinstance(member, bytes) else "true-name"
+    assert {key: (size, sparse) for key, (size, sparse, _) in found.items() if key != "stargz.index.json"} == {
+        ".no.prefetch.landmark": (1, False),
+        name: (len(CONTENT), False),
+        "z": (5, False),
+    }
+    archive = open_blob(out.getvalue())
+    assert content_of(archive, [entry.name for entry in archive.entries].index(name)) == CONTENT
+
+
+def test_sparse_files_of_gnu_tar_become_the_files_that_it_read(tmp_path: Path) -> None:
+    with (tmp_path / "s").open("wb") as sparse:
+        for number in range(30):
+            sparse.seek((number + 1) * 200_000)
+            sparse.write(b"%08d" % number * 100)
+    os.utime(tmp_path / "s", (1_500_000_000.5, 1_500_000_000.5))
+    tar = subprocess.run(["tar", "-C", tmp_path, "-S", "--format=pax", "-cf", "-", "s"], capture_output=True).stdout
+    out = io.BytesIO()
+    write_estargz(io.BytesIO(tar), out)
+
+    (tmp_path / "out").mkdir()
+    subprocess.run(["tar", "-C", tmp_path / "out", "-xzf", "-"], input=out.getvalue(), check=True)
+
+    assert (tmp_path / "out/s").read_bytes() == (tmp_path / "s").read_bytes()
+    assert (tmp_path / "out/s").stat().st_mtime == 1_500_000_000.5
+
+
+def test_holes_of_a_layer_are_bounded_in_all() -> None:
+    member = version_0(b"8192,6000,114192,3")
+    stream = LayerStream(io.BytesIO(tar_of(member, member)), limit=len(CONTENT))
+    assert stream.next() is not None
+    with pytest.raises(OverLimit, match=r"tar entry 'true-name': sparse, 114195 bytes"):
+        stream.next()
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.binary(min_size=1, max_size=50)), max_size=20), st.data())

@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -229,7 +230,7 @@ def test_written_again_a_layer_stays_the_same() -> None:
 def test_a_long_run_of_headers_is_cut_into_members() -> None:
     sizes: list[int] = []
 
-    def compress(data: bytes) -> bytes:
+    def compress(data: bytearray) -> bytes:
         sizes.append(len(data))
         return gzip_member(data, 1)
 
@@ -256,7 +257,7 @@ def test_any_number_of_threads_gives_the_same_blob(tar: bytes, chunk_size: int, 
 def test_members_keep_their_order_where_the_first_takes_longest() -> None:
     first_may_end = threading.Event()
 
-    def compress(data: bytes) -> bytes:
+    def compress(data: bytearray) -> bytes:
         if data.startswith(b"slow"):
             assert first_may_end.wait(10)
         if data.startswith(b"fast"):
@@ -267,7 +268,10 @@ def test_members_keep_their_order_where_the_first_takes_longest() -> None:
     assert write(tar, compress=compress, threads=2) == write(tar)
 
 
-def test_few_members_are_held_at_a_time() -> None:
+@pytest.mark.parametrize(
+    ("size", "count", "most"), [(CHUNK, 200, 34 * (CHUNK + 1024)), (3 << 20, 20, 31 << 20)], ids=["small", "large"]
+)
+def test_few_members_are_held_at_a_time(size: int, count: int, most: int) -> None:
     class Counting(io.BytesIO):
         most_ahead = 0
 
@@ -280,13 +284,13 @@ def test_few_members_are_held_at_a_time() -> None:
     def written_content() -> int:
         return len(out.getvalue())
 
-    source = Counting(tar_of(*(file(f"f{number}", bytes(CHUNK)) for number in range(200))))
+    source = Counting(tar_of(*(file(f"f{number}", bytes(size)) for number in range(count))))
     write_estargz(source, out, compress=partial(gzip_member, level=0), threads=2)
-    assert source.most_ahead < 10 * (CHUNK + 1024)
+    assert source.most_ahead < most
 
 
 def test_what_fails_in_a_thread_fails_the_layer() -> None:
-    def compress(data: bytes) -> bytes:
+    def compress(data: bytearray) -> bytes:
         raise MemoryError
 
     with pytest.raises(MemoryError):
@@ -309,7 +313,8 @@ def test_a_tar_that_ends_too_early_is_corrupt(size: int) -> None:
 
 def layer(tar: bytes, options: WriteOptions, **more: Any) -> tuple[bytes, Written]:
     out = io.BytesIO()
-    written = write_layer(io.BytesIO(tar), out, options, **more)
+    with ThreadPoolExecutor(2) as pool:
+        written = write_layer(io.BytesIO(tar), out, options, pool=pool, **more)
     return out.getvalue(), written
 
 
@@ -386,7 +391,7 @@ def test_stargz_has_the_footer_of_crfs_and_no_landmark() -> None:
 @pytest.mark.parametrize("tar", LAYERS, ids=["base", "upper", "top"])
 def test_every_format_holds_what_the_tar_holds(tar: bytes, form: Format, least: int) -> None:
     options = WriteOptions(form, chunk_size=1 << 20, min_chunk_size=0 if form is Format.STARGZ else least)
-    blob, written = layer(tar, options, threads=2)
+    blob, written = layer(tar, options)
     assert layer(tar, options) == (blob, written)
     archive = open_zstd(blob, written.annotations)
     with tarfile.open(fileobj=io.BytesIO(tar)) as source:

@@ -53,6 +53,10 @@ class Rig:
         return fetch(f"{self.registry.url}/v2/new/blobs/{BLOB.digest}").body
 
 
+def ignored(size: int) -> None:
+    """What was sent."""
+
+
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setattr(blobupload, "_LARGEST_CHUNK", 2 * MIB)
@@ -318,8 +322,8 @@ MANIFEST = Descriptor(OCI_MANIFEST, digest_of(DOCUMENT), len(DOCUMENT))
 
 
 def test_a_manifest_goes_by_its_digest_and_the_root_by_its_tag(rig: Rig) -> None:
-    rig.target.put_manifest(MANIFEST, DOCUMENT)
-    rig.target.put_root(MANIFEST, DOCUMENT)
+    rig.target.put_manifest(MANIFEST, DOCUMENT, ignored)
+    rig.target.put_root(MANIFEST, DOCUMENT, ignored)
 
     assert [request.path for request in rig.registry.requests] == [
         f"/v2/new/manifests/{MANIFEST.digest}",
@@ -332,4 +336,20 @@ def test_a_manifest_goes_by_its_digest_and_the_root_by_its_tag(rig: Rig) -> None
 def test_a_manifest_without_its_blobs_is_refused(rig: Rig) -> None:
     document = b'{"config": {"digest": "%s"}, "layers": []}' % str(BLOB.digest).encode()
     with pytest.raises(Unavailable, match="400 MANIFEST_BLOB_UNKNOWN"):
-        rig.target.put_root(Descriptor(OCI_MANIFEST, digest_of(document), len(document)), document)
+        rig.target.put_root(Descriptor(OCI_MANIFEST, digest_of(document), len(document)), document, ignored)
+
+
+def test_no_tag_is_set_by_a_try_after_somebody_had_enough(rig: Rig) -> None:
+    rig.registry.faults = Faults(broken=1, method="PUT")
+    tries: list[int] = []
+
+    def stop(size: int) -> None:
+        tries.append(size)
+        if len(tries) == 2:
+            raise Enough
+
+    with pytest.raises(Enough):
+        rig.target.put_root(MANIFEST, DOCUMENT, stop)
+
+    assert tries == [0, 0]
+    assert fetch(f"{rig.registry.url}/v2/new/manifests/tag", {"Accept": OCI_MANIFEST}).status == 404

@@ -119,7 +119,6 @@ HARD_LINKS: dict[str, list[Item]] = {
     "chain": [hardlink("l", "m"), hardlink("m", "n"), file("t", b"1"), hardlink("n", "t")],
     "chain, other way": [file("t", b"1"), hardlink("n", "t"), hardlink("m", "n"), hardlink("l", "m")],
     "through a link": [symlink("d", "e"), file("e/t", b"1"), hardlink("l", "d/t")],
-    "replaced target": [file("t", b"0"), hardlink("l", "t"), file("t", b"1")],
 }
 
 
@@ -132,6 +131,11 @@ def test_a_hard_link_is_its_target(items: list[Item]) -> None:
     assert content(link) == b"1"
     assert link.entry.kind is Kind.REG
     assert link.content_id == node.content_id
+
+
+def test_a_hard_link_keeps_what_it_was_made_to_when_its_target_comes_again() -> None:
+    tree: Any = layer(file("t", b"0"), hardlink("l", "t"), hardlink("m", "l"), file("t", b"1"), hardlink("n", "t"))
+    assert [content(tree.lookup(name)) for name in "tlmn"] == [b"1", b"0", b"0", b"1"]
 
 
 def test_a_hard_link_to_a_symlink_is_that_symlink() -> None:

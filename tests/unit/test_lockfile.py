@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crfs_dav.cache.lockfile import held_lock, lock_by_creation
+from crfs_dav.errors import Unavailable
+from crfs_dav.lockfile import awaited_lock, held_lock, lock_by_creation
 
 Lock = Callable[[Path, Callable[[], float]], AbstractContextManager[bool]]
 
@@ -42,3 +44,24 @@ def test_an_abandoned_lock_is_void_after_a_while(tmp_path: Path) -> None:
     os.utime(path, (time.time() - 1000, time.time() - 1000))
     with lock_by_creation(path, time.time) as held:
         assert held
+
+
+def test_an_awaited_lock_comes_when_it_is_let_go_and_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with held_lock(path, time.time):
+            is_held.set()
+            may_end.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait(10)
+    with pytest.raises(Unavailable, match="held by another"), awaited_lock(path, 0):
+        pass
+    may_end.set()
+    with awaited_lock(path):
+        assert path.exists()
+    holder.join()
+    assert not path.exists()

@@ -1,19 +1,41 @@
-"""A lock that one process holds at a time, if it can have it at once."""
+"""A lock that one process holds at a time: if it can have it at once, or after a while of waiting."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from crfs_dav.errors import Unavailable
+
+_PATIENCE_SECONDS = 30.0
+_STEP_SECONDS = 0.02
 _ABANDONED_SECONDS = 600.0  # after which a lock that its holder's death does not free is void
 
 
 def held_lock(path: Path, clock: Callable[[], float]) -> AbstractContextManager[bool]:
     """Whether the lock at `path` is ours inside the `with`; raises OSError where no file can be made."""
     return lock_by_creation(path, clock) if sys.platform == "win32" else lock_by_kernel(path)
+
+
+@contextmanager
+def awaited_lock(path: Path, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
+    """Have the lock at `path` inside the `with`, and leave no file; raises Unavailable where nobody lets it go."""
+    end = time.monotonic() + patience_seconds
+    while True:
+        with held_lock(path, time.time) as is_ours:
+            if is_ours:
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)  # while it is ours: who waits with the file open finds it gone
+                return
+        if time.monotonic() > end:
+            raise Unavailable(f"{path}: held by another for {patience_seconds:.0f} s; expected it to be let go")
+        time.sleep(_STEP_SECONDS)
 
 
 if sys.platform != "win32":
@@ -29,9 +51,17 @@ if sys.platform != "win32":
             except BlockingIOError:
                 yield False
             else:
-                yield True
+                yield _is_at(descriptor, path)
         finally:
             os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """False if the file that is open has been removed, and so locks nothing."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
