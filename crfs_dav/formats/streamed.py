@@ -210,8 +210,8 @@ class _Content:
         return self._chunked(spool, spool.chunks)
 
     def _chunked(self, frames: ReaderAt, chunks: Sequence[Chunk]) -> ChunkedFile:
-        candidate = self._stream.candidate
-        loader = ChunkLoader(frames, candidate.descriptor.digest, candidate.means.chunks, ZSTD)
+        candidate, means = self._stream.candidate, self._stream.candidate.means
+        loader = ChunkLoader(frames, candidate.descriptor.digest, means.chunks, ZSTD, ahead=means.ahead)
         return ChunkedFile("tar", self._scan.content_size, chunks, loader)
 
 
