@@ -6,14 +6,17 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from crfs_dav.cache.foresight import LEAP, WINDOW, Foresight
+from crfs_dav.cache.foresight import Foresight
 from crfs_dav.cache.ranges import Range, RangeSet, covered, cut, find_gaps, lead, shared_out
 
 HOLE_LIMIT = 64 << 10  # bytes; reading a smaller hole twice is cheaper than one more request
 KEEP_LIMIT = 32 << 20  # bytes; a bigger range is handed on and not kept
 REQUEST_SIZE = 4 << 20  # bytes of one request ahead of a reader
 FLIGHT_SIZE = 512 << 10  # bytes; what a small read takes from the disk, and its check, at most
-_LEAST_AHEAD = 256 << 10  # bytes that are worth a request of their own ahead of a reader
+BLOCK_SIZE = 8 << 20  # bytes that a small read brings at most, where others near it did before
+_LEAST_BLOCK = 32 << 10
+_BACKWARDS = 1 << 20  # bytes that come before those asked for, and have to be waited for
+_LEAST_AHEAD = 1 << 20  # bytes that are worth a request of their own ahead of a reader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +73,14 @@ class Coverage:
 
     def claim(self, span: Range, *, widely: bool) -> tuple[list[Request], list[Request]]:
         """Requests for all that is missing of `span`; and for what else it pays to have, if that may be fetched."""
-        gaps, ahead = self.gaps(span), (span[1], span[1])
+        gaps = self.gaps(span)
+        ahead: list[Range] = []
         if widely and span[1] < self._size:  # at the end is what is read once, to open the blob
-            gaps, ahead = self._widened(span, gaps)
+            foreseen = self._foresight.ask(span, sum(end - start for start, end in gaps))
+            gaps = [self._widened(gap) for gap in gaps]
+            ahead = self._next_block(span[1]) if foreseen and not gaps else ahead
         missing = [self._register(gap, asked_to=span[1]) for gap in gaps]
-        return missing, [self._register(part, asked_to=part[0]) for part in shared_out(ahead, REQUEST_SIZE)]
+        return missing, [self._register(part, asked_to=part[0]) for part in ahead]
 
     def claim_ahead(self, span: Range) -> list[Request]:
         """Requests for all that is missing of `span`, for which nobody waits yet."""
@@ -88,39 +94,41 @@ class Coverage:
         self.flights += request
         return request
 
-    def _widened(self, span: Range, gaps: list[Range]) -> tuple[list[Range], Range]:
-        """The `gaps` in `span`, with what of its surroundings pays to come with them; and what to guess besides."""
-        guess = self._guess(span, sum(end - start for start, end in gaps))
-        if not gaps:
-            return gaps, guess
-        if gaps[0][0] == span[0]:
-            gaps[0] = self._trail(span[0]), gaps[0][1]
-        start, end = gaps[-1]
-        if end == guess[0]:
-            gaps[-1] = start, max(end, min(guess[1], start + REQUEST_SIZE))
-            guess = gaps[-1][1], guess[1]
-        return gaps, guess
+    def _widened(self, gap: Range) -> Range:
+        """`gap` with what is missing around it, up to the ends of the largest block that there is credit for."""
+        low, high = max(self._known_before(gap[0]), gap[0] - _BACKWARDS), self._known_after(gap[1])
+        size = BLOCK_SIZE
+        while size >= _LEAST_BLOCK:
+            start, end = max(low, gap[0] // size * size), min(high, -(-gap[1] // size) * size)
+            if (end - start) - (gap[1] - gap[0]) <= self._foresight.credit // 2:
+                self._foresight.spend((start, gap[0]), (gap[1], end))
+                return start, end
+            size //= 2
+        return gap
 
-    def _guess(self, span: Range, missed: int) -> Range:
-        """What to fetch after `span` before anybody asks for it; nothing while half of the way ahead is at hand."""
-        window = self._foresight.window(span, missed)
-        start, following = self._lead(span[1])
-        reach = min(span[1] + window, start + self._foresight.credit, following)
-        is_far = 2 * (start - span[1]) >= window
-        is_small = reach - start < _LEAST_AHEAD and not (missed and start == span[1])
-        if is_far or is_small:
-            return span[1], span[1]
-        return self._foresight.spend((start, reach))
+    def _next_block(self, offset: int) -> list[Range]:
+        """What is missing of the block ahead of `offset`, where it begins near and is worth a request.
 
-    def _lead(self, start: int) -> Range:
-        """The first gap from `start` on, in the way ahead that is worth looking at."""
-        limit = min(start + WINDOW, self._size)
-        known = [*self._united.over((start, limit)), *(each.span for each in self.flights)]
-        return lead(sorted(known), start, limit)
+        A quarter of the credit has to do, for what is read elsewhere in the blob needs some too.
+        """
+        limit = min(offset + BLOCK_SIZE // 2, self._size)
+        known = [*self._united.over((offset, limit)), *(each.span for each in self.flights)]
+        start, end = lead(sorted(known), offset, limit)
+        if start == end:
+            return []
+        block = start, min(self._known_after(start), (start // BLOCK_SIZE + 1) * BLOCK_SIZE)
+        if not _LEAST_AHEAD <= block[1] - block[0] <= self._foresight.credit // 4:
+            return []
+        self._foresight.spend(block)
+        return [block]
 
-    def _trail(self, start: int) -> int:
-        """Where to begin instead of at `start`: where a hole begins that is small enough to be filled now."""
-        ends = (each.span[1] for each in self.flights if each.span[1] <= start)
-        before = max(self._united.end_before(start), *ends, 0)
-        fits = 0 < start - before <= LEAP and self._foresight.spend_all((before, start))
-        return before if fits else start
+    def _known_before(self, offset: int) -> int:
+        """Where ends what is known and ends last before `offset`."""
+        return max(
+            self._united.end_before(offset), *(each.span[1] for each in self.flights if each.span[1] <= offset), 0
+        )
+
+    def _known_after(self, offset: int) -> int:
+        """Where begins what is known and begins first from `offset` on."""
+        starts = (each.span[0] for each in self.flights if each.span[0] >= offset)
+        return min(self._united.start_after(offset, self._size), *starts, self._size)

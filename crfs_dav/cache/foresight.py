@@ -1,8 +1,8 @@
-"""How far to read ahead of what is asked for: as far as earlier guesses were right. Pure; for one thread at a time.
+"""How much to fetch besides what is asked for: as much as earlier guesses were right. Pure; for one thread at a time.
 
-What has to be fetched is earned as credit. A guess spends its size; as far as it is asked for in the end, it
-earns it back twofold. So guesses double as long as they prove right, across chunks and across files that follow each
-other in the blob; they shrink to nothing where reads are scattered; and never is more fetched than twice what was
+What has to be fetched is earned as credit. A guess spends its size; as far as it is asked for in the end, it earns
+four times that. So guesses grow as long as they prove right, across chunks and across files that lie near each other
+in the blob, and shrink to nothing where reads are scattered: of those, never is more fetched than twice what was
 asked for.
 """
 
@@ -13,9 +13,8 @@ from collections import deque
 from crfs_dav.cache.ranges import Range
 
 CREDIT_LIMIT = 64 << 20  # bytes; the most that is ever fetched for nothing
-WINDOW = 12 << 20  # bytes ahead of a stream: at 1 Gbit/s what comes in 100 ms, at 100 MB/s too
-LEAP = 2 << 20  # bytes after a read that no guess foresaw
-_GUESSES = 64  # remembered; older ones are taken for wrong
+_PROFIT = 4
+_GUESSES = 256  # remembered; older ones are taken for wrong
 
 
 class Foresight:
@@ -25,41 +24,30 @@ class Foresight:
         self._credit = 0
         self._guesses: deque[Range] = deque(maxlen=_GUESSES)
 
-    def window(self, span: Range, fetched: int) -> int:
-        """Bytes worth having ahead of `span`, which is asked for now, and of which `fetched` bytes are not at hand."""
-        foreseen = self._take(span)
-        self._credit = min(CREDIT_LIMIT, self._credit + 2 * foreseen + fetched)
-        return WINDOW if foreseen else LEAP
-
-    def spend(self, guess: Range) -> Range:
-        """As much of `guess` as the credit allows, from its start on; perhaps nothing."""
-        end = min(guess[1], guess[0] + self.credit)
-        if guess[0] < end:
-            self._credit -= end - guess[0]
-            self._guesses.append((guess[0], end))
-        return guess[0], end
-
-    def spend_all(self, guess: Range) -> bool:
-        """True if the credit allowed the whole of `guess`, which then is spent."""
-        allowed = guess[1] - guess[0] <= self.credit
-        if allowed:
-            self.spend(guess)
-        return allowed
-
     @property
     def credit(self) -> int:
-        """Bytes that one guess may have now: a quarter of all, for others read elsewhere in the blob."""
-        return self._credit // 4
+        """Bytes that may be guessed now."""
+        return self._credit
+
+    def ask(self, span: Range, missed: int) -> int:
+        """Bytes of `span`, which is asked for now, that had been guessed; `missed` of its bytes are not at hand."""
+        foreseen = self._take(span)
+        self._credit = min(CREDIT_LIMIT, self._credit + missed + _PROFIT * foreseen)
+        return foreseen
+
+    def spend(self, *guesses: Range) -> None:
+        """Guess that these bytes will be asked for."""
+        for start, end in guesses:
+            if start < end:
+                self._credit -= end - start
+                self._guesses.append((start, end))
 
     def _take(self, span: Range) -> int:
         """Bytes of `span` that had been guessed; they are guesses no more."""
         taken = 0
-        for _ in range(len(self._guesses)):
-            start, end = self._guesses.popleft()
+        for start, end in [each for each in self._guesses if each[0] < span[1] and span[0] < each[1]]:
+            self._guesses.remove((start, end))
             first, last = max(start, span[0]), min(end, span[1])
-            if first >= last:
-                self._guesses.append((start, end))
-                continue
             taken += last - first
             self._guesses.extend(rest for rest in ((start, first), (last, end)) if rest[0] < rest[1])
         return taken

@@ -51,6 +51,11 @@ class RangeSet:
         place = bisect_right(self._ends, offset)
         return self._ends[place - 1] if place else 0
 
+    def start_after(self, offset: int, default: int) -> int:
+        """Where the first range begins that begins at or after `offset`; `default` where none does."""
+        place = bisect_left(self._starts, offset)
+        return self._starts[place] if place < len(self._starts) else default
+
     def unite(self, span: Range) -> None:
         """Take `span` in as one with those that it touches; in a set of which all came so, none touch."""
         first = bisect_left(self._ends, span[0])
