@@ -55,11 +55,23 @@ class Farsighted(Protocol):
 
 
 @runtime_checkable
-class Streamable(Protocol):
-    """A reader whose source can be asked once for everything."""
+class Prefetching(Protocol):
+    """A `ReaderAt` that can ask its source before somebody waits for the answer."""
 
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in order, in pieces as they arrive; raises a CrfsError where they end early."""
+    def prefetch(self, offset: int, size: int) -> None:
+        """Have bytes `[offset, offset+size)` fetched if they are not at hand; returns at once, and never raises."""
+        ...
+
+
+@runtime_checkable
+class Streamable(Protocol):
+    """A reader whose source can be asked once for much."""
+
+    def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Bytes `[offset, offset+size)`, by default up to the end, in pieces as they arrive.
+
+        Raises a CrfsError where they end early.
+        """
         ...
 
 
@@ -177,13 +189,23 @@ def expecting(reader: ReaderAt, end: int) -> ReaderAt:
     return reader.expecting(end) if _is_farsighted(reader) else reader
 
 
-def stream(reader: ReaderAt) -> Generator[bytes, None, None]:
-    """All bytes of `reader` in order, in pieces; with one question to its source, where it can. Raises as `reader`."""
+def prefetch(reader: ReaderAt, offset: int, size: int) -> None:
+    """Have bytes `[offset, offset+size)` of `reader` fetched, where it can do so before they are asked for."""
+    if isinstance(reader, Prefetching):
+        reader.prefetch(offset, size)
+
+
+def stream(reader: ReaderAt, offset: int = 0, size: int | None = None) -> Generator[bytes, None, None]:
+    """Bytes `[offset, offset+size)` of `reader`, by default up to its end, in pieces.
+
+    With one question to its source, where it can. Raises as `reader`.
+    """
+    end = reader.size if size is None else min(offset + size, reader.size)
     if isinstance(reader, Streamable):
-        yield from reader.stream()
+        yield from reader.stream(offset, end - offset)
         return
-    for offset in range(0, reader.size, _STREAM_PIECE):
-        yield reader.read_at(offset, _STREAM_PIECE)
+    for start in range(offset, end, _STREAM_PIECE):
+        yield reader.read_at(start, min(_STREAM_PIECE, end - start))
 
 
 def kept_start(content: object, size: int) -> bytes:

@@ -28,6 +28,11 @@ from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
 from crfs_dav.registry.connect import open_client
 from crfs_dav.registry.traffic import Traffic
+from crfs_dav.sparethreads import SpareThreads
+
+_FETCHERS = 8  # requests ahead of readers, over all blobs; at most 4 MiB each
+_ROOM_AHEAD = 16 << 20  # bytes of room for ranges, without which what comes ahead is gone before it is wanted
+_UNPACKERS = 4  # chunks unpacked ahead of readers, over all files
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Upstream:
     images: ImageStore
     traffic: Traffic
     local: Local | None = None
+    ahead: tuple[SpareThreads, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +63,9 @@ class Upstream:
         self.close()
 
     def close(self) -> None:
-        """Stop opening layers, and close the connections that are kept."""
+        """Stop opening layers and reading ahead, and close the connections that are kept."""
+        for threads in self.ahead:
+            threads.close()
         self.images.close()
         if self.local is not None:
             self.local.images.close()
@@ -72,17 +80,20 @@ def open_upstream(config: Config, *, patience_seconds: float = PATIENCE_SECONDS)
     settings = registry_settings(config)
     client = open_client(settings)
     passes = Passes(patience_seconds=patience_seconds)
+    fetchers, unpackers = SpareThreads(_FETCHERS, "fetch-ahead"), SpareThreads(_UNPACKERS, "unpack-ahead")
     means = Means(
         MemoryStore(config.cache.chunk_bytes),
         _spools(config),
         limits=layer_limits(config.limits),
         columns=_column_store(config),
         passes=passes,
+        ahead=unpackers,
     )
     toc_of = partial(find_toc, client, config.limits.toc_compressed_bytes)
     copies = _copies(config, passes)
-    images = ImageStore(client, _range_store(config), means, find_toc=toc_of, copies=copies)
-    return Upstream(client, images, settings.traffic, _local(config, means))
+    ahead = fetchers if config.cache.range_bytes + config.cache.disk_bytes >= _ROOM_AHEAD else None
+    images = ImageStore(client, _range_store(config), means, find_toc=toc_of, copies=copies, ahead=ahead)
+    return Upstream(client, images, settings.traffic, _local(config, means), (fetchers, unpackers))
 
 
 def _local(config: Config, means: Means) -> Local | None:

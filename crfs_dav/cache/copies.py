@@ -11,7 +11,7 @@ import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
@@ -117,14 +117,20 @@ class _CopiedReader:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Bytes `[offset, offset+size)`, fewer only at the end; raises what the blob raises."""
+        return (self._copy() or self._blob).read_at(offset, size)
+
+    def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Bytes `[offset, offset+size)` in pieces; raises what the blob raises."""
+        is_whole = offset == 0 and size in (None, self.size)
+        copy = self._copies.find(self._digest) if is_whole else self._copy()
+        yield from stream(self._blob if copy is None else copy, offset, size)
+
+    def _copy(self) -> Copy | None:
+        """The copy, where there is one, or has to be one and finds room."""
         copy = self._copies.find(self._digest)
         if copy is None and isinstance(self._blob, RangeLess) and self._blob.ignores_ranges:
             try:
                 copy = self._copies.make(self._blob, self._digest)
             except NoRoom:
-                return self._blob.read_at(offset, size)
-        return self._blob.read_at(offset, size) if copy is None else copy.read_at(offset, size)
-
-    def stream(self) -> Iterable[bytes]:
-        """All bytes in order; raises what the blob raises."""
-        yield from stream(self._blob)
+                return None
+        return copy

@@ -3,27 +3,38 @@
 One file a key, `<algorithm>-<hex>/<rest>`, written under another name and renamed. No fsync: a file that a crash tore,
 or that anything else changed, does not pass its check, reads as a miss, and is removed.
 
-    "CRFSKEP1"                      8 bytes, format and its version
-    sha256(key, NUL, value)        32 bytes
-    value                          the rest
+    "CRFSKEP2"                  8 bytes, format and its version
+    CRC-32 of key, NUL, value   4 bytes, little-endian
+    value                       the rest
+
+The check finds what a disk or a crash did. Against people the folder is the guard: it is its owner's alone; and what a
+format has digests for is held against them when it is unpacked.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from crfs_dav.cache.eviction import Eviction, stored_size
 from crfs_dav.cache.privatefile import write_private
 
-_MAGIC = b"CRFSKEP1"
-_HEADER_SIZE = len(_MAGIC) + 32
+try:
+    from zlib_ng import zlib_ng
+except ImportError:  # pragma: no cover - depends on the platform
+    _engine: Any = zlib
+else:
+    _engine = zlib_ng  # CRC-32 of 26 GB/s, ten times zlib's
+
+_MAGIC = b"CRFSKEP2"
+_HEADER_SIZE = len(_MAGIC) + 4
 _KEY = re.compile(r"([a-z0-9]{1,32}):([0-9a-f]{64,128})/([a-z0-9][a-z0-9.-]{0,99})")
 _VALUE_FRACTION = 8  # a value above max_bytes / 8 is not kept: it would push out too many others
 _VALUE_LIMIT = 256 << 20  # bytes; nobody keeps more, so nobody reads more
@@ -130,6 +141,5 @@ class DiskStore:
 
 
 def _header(key: str, data: bytes) -> bytes:
-    check = hashlib.sha256(key.encode() + b"\0")
-    check.update(data)
-    return _MAGIC + check.digest()
+    check: int = _engine.crc32(data, _engine.crc32(key.encode() + b"\0"))
+    return _MAGIC + check.to_bytes(4, "little")

@@ -1,44 +1,56 @@
-"""A blob with memory: ranges read once are kept in a `ByteStore` and put together again. For any thread."""
+"""A blob with memory: ranges read once are kept in a `ByteStore` and put together again. For any thread.
+
+    read_at, prefetch        what is neither kept nor under way becomes a request: a few flights, one after the other
+    a flight                 a piece of a request, at most 512 KiB: who waits for it waits for nothing behind it
+    in the store             the flights, under `<digest>/<start>-<end>`
+
+Requests that nobody waits for to their end, those ahead of readers, are made by spare threads.
+"""
 
 from __future__ import annotations
 
 import re
+import threading
 import time
-from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import inf
 
-from crfs_dav.errors import Corrupt
-from crfs_dav.flight import SingleFlight
+from crfs_dav.cache.coverage import FLIGHT_SIZE, KEEP_LIMIT, Coverage, Flight, Request, Source
+from crfs_dav.cache.ranges import Range, cut
+from crfs_dav.errors import Corrupt, CrfsError, Unavailable
 from crfs_dav.names import Digest
 from crfs_dav.readers import ByteStore, ReaderAt, forget, stream
-
-Range = tuple[int, int]  # start and end, half open, in bytes of the blob
-
-HOLE_LIMIT = 64 << 10  # bytes; reading a smaller hole twice is cheaper than one more request
-KEEP_LIMIT = 32 << 20  # bytes; a bigger range is handed on and not kept
+from crfs_dav.sparethreads import SpareThreads
 
 _LISTING_SECONDS = 2.0  # for which a listing is believed: it reads a folder of the disk, with a file for each range
 _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
+_ROUNDS = 4  # in which kept ranges may vanish while they are put together
 
 
 class CachedReader:
-    """A `ReaderAt` that fetches exactly the bytes asked for which no kept range has.
+    """A `ReaderAt` that fetches exactly the bytes asked for which no kept range has; with `ahead`, also what is next.
 
-    Ranges are kept under `<digest>/<start>-<end>`, so that processes which share a store share them too. What another
-    process keeps under just the range asked for is found at once, what can be put together from its ranges after
-    two seconds at most; `clock` gives monotonic seconds.
+    Processes that share a store share its ranges. What another process keeps under just the range asked for is found
+    at once, what can be put together from its ranges after two seconds at most; `clock` gives monotonic seconds.
     """
 
     def __init__(
-        self, blob: ReaderAt, digest: Digest, store: ByteStore, *, clock: Callable[[], float] = time.monotonic
+        self,
+        blob: ReaderAt,
+        digest: Digest,
+        store: ByteStore,
+        *,
+        ahead: SpareThreads | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._blob = blob
         self._digest = str(digest)
         self._store = store
-        self._flights: SingleFlight[Range, bytes] = SingleFlight()
+        self._ahead = ahead
         self._clock = clock
-        self._ranges: Sequence[Range] = ()  # as last listed, and those kept since; replaced, never changed
+        self._lock = threading.Lock()  # over all that follows
+        self._coverage = Coverage(self.size)
         self._listed_at = -inf
 
     @property
@@ -48,118 +60,165 @@ class CachedReader:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Bytes `[offset, offset+size)` of the blob, fewer only at its end; raises what the blob raises."""
-        end = min(offset + size, self.size)
-        if offset >= end:
+        span = (offset, min(offset + size, self.size))
+        if span[0] >= span[1]:
             return b""
-        whole = self._kept((offset, end))
-        if whole is not None:
-            return whole
-        cover = cover_range(self._ranges, (offset, end))
-        if sum(stop - start for start, stop, _ in cover) < end - offset and self._is_stale():
-            self._listed_at, self._ranges = self._clock(), self._listed_ranges()
-            cover = cover_range(self._ranges, (offset, end))
-        return self._put_together((offset, end), self._pieces(cover))
+        for _ in range(_ROUNDS):
+            self._look_for(span)
+            data = self._put_together(self._claim(span))
+            if data is not None:
+                return data
+        return self._checked(span, self._blob.read_at(span[0], span[1] - span[0]))
 
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in order, in pieces; they are not kept: who wants all of a blob once wants them no second time."""
-        whole = self._kept((0, self.size))
-        if whole is not None:
-            yield whole
+    def prefetch(self, offset: int, size: int) -> None:
+        """Have bytes `[offset, offset+size)` fetched by other threads, where there are any, and any is free."""
+        span = (offset, min(offset + size, self.size))
+        if self._ahead is None or span[0] >= span[1]:
             return
-        yield from stream(self._blob)
+        self._look_for(span)
+        with self._lock:
+            requests = self._coverage.claim_ahead(span)
+        for request in requests:
+            self._send(request)
+
+    def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Bytes in order, in pieces, which are not kept: who wants all of a blob once wants them no second time."""
+        end = self.size if size is None else min(offset + size, self.size)
+        self._look_for((offset, end))
+        with self._lock:
+            parts = [part for part, _, flight in self._coverage.sources((offset, end)) if flight is None]
+        if sum(stop - start for start, stop in parts) < end - offset:
+            yield from stream(self._blob, offset, end - offset)
+            return
+        for start, stop in parts:
+            yield self.read_at(start, stop - start)
 
     def forget(self, offset: int, size: int) -> None:
         """Discard every kept range that has a byte of `[offset, offset+size)`, here and below."""
-        self._ranges, self._listed_at = (), -inf
-        for start, end in self._listed_ranges():
+        with self._lock:
+            self._coverage.lose_all()
+            self._listed_at = -inf
+        for start, end in self._listed():
             if start < offset + size and offset < end:
                 self._store.discard(self._key((start, end)))
         forget(self._blob, offset, size)
 
-    def _is_stale(self) -> bool:
-        return self._clock() - self._listed_at >= _LISTING_SECONDS
+    def _look_for(self, span: Range) -> None:
+        """Find out what other processes keep of `span`, where something of it is missing."""
+        with self._lock:
+            if not self._coverage.gaps(span):
+                return
+            is_stale = self._clock() - self._listed_at >= _LISTING_SECONDS
+            self._listed_at = self._clock() if is_stale else self._listed_at
+        found = self._listed() if is_stale else [part for part in cut(span, FLIGHT_SIZE) if self._value(part)]
+        with self._lock:
+            self._coverage.keep(found)
+
+    def _claim(self, span: Range) -> list[Source]:
+        """Who has or brings all of `span`: what nobody does is asked for now, and more where that pays."""
+        with self._lock:
+            mine, guesses = self._coverage.claim(span, widely=self._ahead is not None)
+            sources = self._coverage.sources(span)
+        for guess in guesses:
+            self._send(guess)
+        while mine:
+            request = mine.pop(0)
+            try:
+                if len(request) == 1 or not self._send(request):
+                    self._make(request)
+            except BaseException as error:
+                for unmade in mine:
+                    self._fail(unmade, error)
+                raise
+        return sources
+
+    def _send(self, request: Request) -> bool:
+        """True if another thread makes `request`; what is but a guess is dropped where none is free."""
+        is_sent = self._ahead is not None and self._ahead.start(partial(self._make, request))
+        if not is_sent and request[0].is_guess:
+            self._fail(request, Unavailable("no thread to read ahead; expected one"))
+        return is_sent
+
+    def _make(self, request: Request) -> None:
+        """Fetch the flights of `request`; raises what the blob raises, which those that wait for them get too."""
+        landed = 0
+        try:
+            for flight, data in zip(request, self._arriving(request), strict=True):
+                self._land(flight, data)
+                landed += 1
+        except BaseException as error:
+            self._fail(request[landed:], error)
+            raise
+
+    def _arriving(self, request: Request) -> Iterator[bytes]:
+        """The bytes of each flight."""
+        start, end = request[0].span[0], request[-1].span[1]
+        if len(request) == 1:
+            yield self._checked((start, end), self._blob.read_at(start, end - start))
+            return
+        pieces = stream(self._blob, start, end - start)
+        rest = b""
+        for flight in request:
+            size = flight.span[1] - flight.span[0]
+            data = bytearray(rest)
+            while len(data) < size and (piece := next(pieces, b"")):
+                data += piece
+            yield self._checked(flight.span, bytes(data[:size]))
+            rest = bytes(data[size:])
+
+    def _land(self, flight: Flight, data: bytes) -> None:
+        flight.result.set_result(data)
+        is_kept = len(data) <= KEEP_LIMIT
+        if is_kept:
+            self._store.put(self._key(flight.span), data)
+        with self._lock:
+            self._coverage.flights.remove(flight)
+            if is_kept:
+                self._coverage.keep([flight.span])
+
+    def _fail(self, flights: Request, error: BaseException) -> None:
+        with self._lock:
+            for flight in flights:
+                self._coverage.flights.remove(flight)
+        for flight in flights:
+            flight.result.set_exception(error)
+
+    def _put_together(self, sources: Sequence[Source]) -> bytes | None:
+        """The bytes that `sources` have; None where they are gone, or did not come: anything may vanish."""
+        parts: list[bytes] = []
+        for (start, end), known, flight in sources:
+            data = self._value(known) if flight is None else _result(flight)
+            if data is None:
+                with self._lock:
+                    self._coverage.lose(known)
+                return None
+            parts.append(data[start - known[0] : end - known[0]])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _value(self, span: Range) -> bytes | None:
+        data = self._store.get(self._key(span))
+        return data if data is not None and len(data) == span[1] - span[0] else None
+
+    def _listed(self) -> list[Range]:
+        names = (key.partition("/")[2] for key in self._store.keys(self._digest))
+        ranges = ((int(match[1]), int(match[2])) for match in map(_RANGE.fullmatch, names) if match)
+        return [(start, end) for start, end in ranges if start < end <= self.size]
 
     def _key(self, span: Range) -> str:
         return f"{self._digest}/{span[0]}-{span[1]}"
 
-    def _kept(self, span: Range) -> bytes | None:
-        data = self._store.get(self._key(span))
-        return data if data is not None and len(data) == span[1] - span[0] else None
-
-    def _listed_ranges(self) -> Sequence[Range]:
-        names = (key.partition("/")[2] for key in self._store.keys(self._digest))
-        ranges = ((int(match[1]), int(match[2])) for match in map(_RANGE.fullmatch, names) if match)
-        return sorted(((start, end) for start, end in ranges if start < end <= self.size), key=_longest_first)
-
-    def _remember(self, span: Range) -> None:
-        """Add `span` to the ranges known; of two threads that do so at once one may lose, until the next listing."""
-        ranges = self._ranges
-        place = bisect(ranges, _longest_first(span), key=_longest_first)
-        self._ranges = [*ranges[:place], span, *ranges[place:]]
-
-    def _pieces(self, cover: Iterable[tuple[int, int, Range]]) -> list[tuple[int, bytes]]:
-        """Offset and bytes of what is really kept of `cover`: anything may have vanished by now."""
-        pieces = []
-        for start, end, kept_range in cover:
-            data = self._kept(kept_range)
-            if data is None:
-                self._ranges, self._listed_at = (), -inf
-            else:
-                pieces.append((start, data[start - kept_range[0] : end - kept_range[0]]))
-        return pieces
-
-    def _put_together(self, span: Range, pieces: list[tuple[int, bytes]]) -> bytes:
-        gaps = find_gaps([(start, start + len(data)) for start, data in pieces], span)
-        inside = [
-            (start, data)
-            for start, data in pieces
-            if not any(gap_start <= start < gap_end for gap_start, gap_end in gaps)
-        ]
-        fetched = [(gap[0], self._fetch(gap)) for gap in gaps]
-        return b"".join(data for _, data in sorted(inside + fetched))
-
-    def _fetch(self, span: Range) -> bytes:
-        return self._flights.run(span, lambda: self._load(span))
-
-    def _load(self, span: Range) -> bytes:
-        data = self._kept(span)  # by a flight that landed since we looked
-        if data is None:
-            size = span[1] - span[0]
-            data = self._blob.read_at(span[0], size)
-            if len(data) != size:
-                raise Corrupt(f"blob {self._digest}: {len(data)} bytes at {span[0]}; expected {size}")
-            if size <= KEEP_LIMIT:
-                self._store.put(self._key(span), data)
-                self._remember(span)
+    def _checked(self, span: Range, data: bytes) -> bytes:
+        if len(data) != span[1] - span[0]:
+            text = f"blob {self._digest}: {len(data)} bytes at {span[0]}; expected {span[1] - span[0]}"
+            raise Corrupt(text)
         return data
 
 
-def _longest_first(span: Range) -> Range:
-    """Order by start; of ranges that begin together, the longest first."""
-    return span[0], -span[1]
-
-
-def cover_range(ranges: Iterable[Range], span: Range) -> list[tuple[int, int, Range]]:
-    """Pieces of `span` that the sorted `ranges` have, in order, without overlap: start, end, the range it lies in."""
-    cover: list[tuple[int, int, Range]] = []
-    covered = span[0]
-    for kept in ranges:
-        start, end = max(covered, kept[0]), min(kept[1], span[1])
-        if start < end:
-            cover.append((start, end, kept))
-            covered = end
-    return cover
-
-
-def find_gaps(pieces: Iterable[Range], span: Range) -> list[Range]:
-    """What the sorted `pieces` leave of `span`; neighbouring gaps with a small hole between them are one."""
-    gaps: list[Range] = []
-    start = span[0]
-    for piece in [*pieces, (span[1], span[1])]:
-        if piece[0] > start:
-            if gaps and start - gaps[-1][1] <= HOLE_LIMIT:
-                gaps[-1] = (gaps[-1][0], piece[0])
-            else:
-                gaps.append((start, piece[0]))
-        start = piece[1]
-    return gaps
+def _result(flight: Flight) -> bytes | None:
+    """The bytes of `flight`, once they are there; None where a guess was wrong to be made."""
+    try:
+        return flight.result.result()
+    except CrfsError:
+        if not flight.is_guess:
+            raise
+        return None

@@ -12,9 +12,12 @@ from crfs_dav.formats.spool import Spools
 from crfs_dav.names import Digest
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ByteStore, ReaderAt, stream
+from crfs_dav.sparethreads import SpareThreads
 
 HEAD_SIZE = 512  # bytes; hold a tar header
-TAIL_SIZE = MIB  # bytes; holds footer and TOC of about 20,000 entries
+TAIL_SIZE = MIB  # bytes; a smaller blob is read whole, and no more of a larger one
+_LEAST_TAIL = 256 << 10  # bytes; hold footer and TOC of about 5,000 entries
+_TAIL_FRACTION = 256  # of the blob: a Debian's TOC takes 1/300 of it
 
 
 def _no_toc(layer: Digest) -> None:
@@ -29,8 +32,9 @@ class Means:
     """What opening and reading archives may use and cost.
 
     Decoded chunks are kept in `chunks`, what a TOC says in `columns`. Without `passes`, nothing that
-    has to be read through is opened, and without `spools` nothing that needs a spool besides. `source` is who sends
-    the blobs: what cannot be verified is shared with none of another source.
+    has to be read through is opened, and without `spools` nothing that needs a spool besides; without `ahead`, nothing
+    is unpacked before somebody asks for it. `source` is who sends the blobs: what cannot be verified is shared with
+    nobody who has another one.
     """
 
     chunks: ByteStore
@@ -38,6 +42,7 @@ class Means:
     limits: Limits = DEFAULT_LIMITS
     columns: ColumnStore = NOT_KEPT
     passes: Passes | None = None
+    ahead: SpareThreads | None = None
     source: str = ""
     find_toc: Callable[[Digest], bytes | None] = _no_toc  # of a layer whose TOC lies elsewhere, packed
 
@@ -77,5 +82,11 @@ class Candidate:
 
 def read_candidate(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Candidate:
     """The candidate that `blob` is; one read. Raises what `blob` raises."""
-    tail = blob.read_at(max(0, blob.size - TAIL_SIZE), TAIL_SIZE)
-    return Candidate(blob, descriptor, tail, means)
+    size = tail_size(blob.size)
+    return Candidate(blob, descriptor, blob.read_at(blob.size - size, size), means)
+
+
+def tail_size(blob_size: int) -> int:
+    """Bytes at the end of a blob that are worth one read: more than a TOC takes as a rule, at most 1 MiB."""
+    likely = max(_LEAST_TAIL, blob_size // _TAIL_FRACTION)
+    return blob_size if blob_size <= TAIL_SIZE else min(likely, TAIL_SIZE)

@@ -22,12 +22,14 @@ from crfs_dav.flight import SingleFlight
 from crfs_dav.formats.gzipmember import cut, inflate, prefix
 from crfs_dav.formats.limits import MIB
 from crfs_dav.names import Digest
-from crfs_dav.readers import ByteStore, ReaderAt, forget
+from crfs_dav.readers import ByteStore, ReaderAt, forget, prefetch
+from crfs_dav.sparethreads import SpareThreads
 
 logger = logging.getLogger(__name__)
 
 READ_LIMIT = 8 * MIB  # compressed bytes of one planned read
-_AHEAD_LIMIT = 4 * MIB  # compressed bytes of one that brings what is expected to be read next, and is held till then
+_FETCH_AHEAD = 24 * MIB  # bytes of content whose chunks are fetched before a reader comes to them
+_UNPACK_AHEAD = 8 * MIB  # and of those that are unpacked before
 _SLACK = 64 << 10  # compressed bytes beyond a chunk's own size; gzip header, stored blocks
 _TRAILING_LIMIT = 64 * MIB  # bytes inflated after a chunk without a digest, to reach its member's CRC
 _MEMBER_PREFIX = 16 * MIB  # bytes of a shared member that are inflated and kept, where no chunk needs more
@@ -136,8 +138,17 @@ def _continues(run: Run, chunk: Chunk) -> bool:
 class ChunkLoader:
     """Chunks of one layer, decoded and verified once for all who want them at the same time, then kept in a store."""
 
-    def __init__(self, blob: ReaderAt, layer: Digest, store: ByteStore, codec: ChunkCodec = GZIP) -> None:
+    def __init__(
+        self,
+        blob: ReaderAt,
+        layer: Digest,
+        store: ByteStore,
+        codec: ChunkCodec = GZIP,
+        *,
+        ahead: SpareThreads | None = None,
+    ) -> None:
         self._codec = codec
+        self._ahead = ahead
         self._blob = blob
         self._layer = layer
         self._store = store
@@ -148,29 +159,34 @@ class ChunkLoader:
         data = self._store.get(self._key(chunk))
         return data if data is not None and len(data) == chunk.size else None
 
-    def fetching(self, start: int, end: int) -> Fetched:
-        """Blob bytes `[start, end)`, read when first asked for."""
-        return Fetched(self._blob, start, end)
-
-    def load(self, run: Run, fetched: Fetched | None = None) -> Iterator[bytes]:
-        """Content of each chunk of `run`, with one read of the blob, or `fetched`, for all not kept. Raises Corrupt."""
-        fetched = fetched or self.fetching(run.start, run.end)
+    def load(self, run: Run) -> Iterator[bytes]:
+        """Content of each chunk of `run`, with one read of the blob for all that are not kept. Raises Corrupt."""
+        fetched = _Fetched(self._blob, run.start, run.end)
         for chunk in run.chunks:
             yield self._flights.run(self._key(chunk), partial(self._load_chunk, chunk, fetched))
+
+    def fetch(self, run: Run) -> None:
+        """Have the blob's bytes of `run` fetched by others, where they can be; returns at once."""
+        prefetch(self._blob, run.start, run.end - run.start)
+
+    def unpack(self, chunk: Chunk) -> bool:
+        """True if another thread now loads `chunk`; its error is for who asks for the chunk."""
+        run = Run(chunk.start, chunk.likely_end, (chunk,))
+        return self._ahead is not None and self._ahead.start(lambda: list(self.load(run)))
 
     def _key(self, chunk: Chunk) -> str:
         # The digest is part of the key: two TOCs that differ about one layer cannot spoil each other's chunks.
         identity = chunk.digests[0].hex if chunk.digests else "crc"
         return f"{self._layer}/{chunk.start}.{chunk.inner_offset}.{chunk.size}.{identity}"
 
-    def _load_chunk(self, chunk: Chunk, fetched: Fetched) -> bytes:
+    def _load_chunk(self, chunk: Chunk, fetched: _Fetched) -> bytes:
         data = self.kept(chunk)
         if data is None:
             data = self._decoded(chunk, fetched)
             self._store.put(self._key(chunk), data)
         return data
 
-    def _decoded(self, chunk: Chunk, fetched: Fetched) -> bytes:
+    def _decoded(self, chunk: Chunk, fetched: _Fetched) -> bytes:
         try:
             return self._extract(chunk, fetched)
         except Corrupt as error:
@@ -179,7 +195,7 @@ class ChunkLoader:
                 raise self._located(chunk, error) from None
             logger.warning("layer %s, member at %d: %s; reading it again", self._layer, chunk.start, error)
         try:
-            return self._extract(chunk, Fetched(self._blob, chunk.start, chunk.likely_end))
+            return self._extract(chunk, _Fetched(self._blob, chunk.start, chunk.likely_end))
         except Corrupt as error:
             self._store.discard(self._member_key(chunk))
             raise self._located(chunk, error) from None
@@ -187,7 +203,7 @@ class ChunkLoader:
     def _located(self, chunk: Chunk, error: Corrupt) -> Corrupt:
         return Corrupt(f"layer {self._layer}, member at {chunk.start}: {error}")
 
-    def _extract(self, chunk: Chunk, fetched: Fetched) -> bytes:
+    def _extract(self, chunk: Chunk, fetched: _Fetched) -> bytes:
         if chunk.is_shared:
             return extract(iter([self._member(chunk, fetched)]), chunk)
         return self._codec.content(chunk, fetched.compressed(chunk))
@@ -195,12 +211,12 @@ class ChunkLoader:
     def _member_key(self, chunk: Chunk) -> str:
         return f"{self._layer}/{chunk.start}.member"
 
-    def _member(self, chunk: Chunk, fetched: Fetched) -> bytes:
+    def _member(self, chunk: Chunk, fetched: _Fetched) -> bytes:
         """The first bytes of a shared member, at least up to the end of `chunk`; not verified yet."""
         key = self._member_key(chunk)
         return self._flights.run(f"{key}.{chunk.inner_offset}", lambda: self._load_member(key, chunk, fetched))
 
-    def _load_member(self, key: str, chunk: Chunk, fetched: Fetched) -> bytes:
+    def _load_member(self, key: str, chunk: Chunk, fetched: _Fetched) -> bytes:
         data = self._store.get(key)
         if data is None or len(data) < chunk.inner_offset + chunk.size:
             data = prefix(self._codec.decode(fetched.compressed(chunk)), chunk.inflated_size)
@@ -208,7 +224,7 @@ class ChunkLoader:
         return data
 
 
-class Fetched:
+class _Fetched:
     """Bytes of the blob from `start` on, read when first asked for; for one thread."""
 
     def __init__(self, blob: ReaderAt, start: int, end: int) -> None:
@@ -270,11 +286,12 @@ class ChunkedFile:
         self._size = size
         self._chunks = chunks
         self._loader = loader
-        self._expected_end = 0  # of what will be read, in the file
-        self._fetched: Fetched | None = None  # of what was expected
+        self._expected_end = 0  # of what will be read
+        self._fetched_to = 0  # what follows up to the expected end has not been asked for yet,
+        self._unpacked_to = 0  # or given to no other thread
 
     def expecting(self, end: int) -> ChunkedFile:
-        """The same file, for one who reads on up to `end`: up to 4 MiB of the blob come with one read."""
+        """The same file, for one who reads on up to `end`: what comes next is fetched and unpacked meanwhile."""
         file = ChunkedFile(self._name, self._size, self._chunks, self._loader)
         file._expected_end = min(end, self._size)
         return file
@@ -290,6 +307,7 @@ class ChunkedFile:
         if size <= 0:
             return b""
         try:
+            self._look_ahead(offset, offset + size)
             parts = self._parts(offset, size)
         except Corrupt as error:
             raise Corrupt(f"file {self._name!r}: {error}") from None
@@ -318,25 +336,28 @@ class ChunkedFile:
             if data is None:
                 missing.append(chunk)
         for run in plan(missing, offset, size):
-            for chunk, data in zip(run.chunks, self._loader.load(run, self._fetching(run)), strict=True):
+            for chunk, data in zip(run.chunks, self._loader.load(run), strict=True):
                 parts[chunk.file_offset] = _within(chunk, data, offset, size)
         return list(parts.values())
 
-    def _fetching(self, run: Run) -> Fetched:
-        """What `run` is read from: at least its bytes of the blob, and with them what is expected to be read next."""
-        fetched = self._fetched
-        if fetched is not None and fetched.start <= run.start and run.end <= fetched.end:
-            return fetched
-        end = run.chunks[-1].file_offset + run.chunks[-1].size
-        ahead = run
-        for chunk in _covering(self._chunks, end, self._expected_end - end):
-            if not _continues(ahead, chunk) or chunk.likely_end - run.start > _AHEAD_LIMIT:
-                break
-            ahead = Run(run.start, max(ahead.end, chunk.likely_end), (chunk,))
-        if ahead is run:
-            return self._loader.fetching(run.start, run.end)
-        self._fetched = self._loader.fetching(run.start, ahead.end)
-        return self._fetched
+    def _look_ahead(self, start: int, end: int) -> None:
+        """Have more fetched and unpacked while who reads `[start, end)` is busy with that."""
+        if end >= self._expected_end:
+            return
+        if self._fetched_to - end <= _FETCH_AHEAD // 2:
+            chunks = self._coming(max(start, self._fetched_to), start + _FETCH_AHEAD)
+            for run in plan(chunks, 0, self._size) if len(chunks) > 1 or self._fetched_to else ():
+                self._loader.fetch(run)
+            self._fetched_to = max(self._fetched_to, start + _FETCH_AHEAD)
+        for chunk in self._coming(max(end, self._unpacked_to), end + _UNPACK_AHEAD):
+            if chunk.file_offset >= end and not self._loader.unpack(chunk):
+                return
+            self._unpacked_to = chunk.file_offset + chunk.size
+
+    def _coming(self, start: int, end: int) -> list[Chunk]:
+        """Chunks of `[start, end)` that are expected to be read, and not kept."""
+        chunks = _covering(self._chunks, start, min(end, self._expected_end) - start)
+        return [chunk for chunk in chunks if not chunk.is_zeros and self._loader.kept(chunk) is None]
 
 
 def _zeros(chunk: Chunk, offset: int, size: int) -> bytes:

@@ -102,7 +102,7 @@ def open_estargz(candidate: Candidate) -> Archive | None:
     what = _what(descriptor)
     if what is not None:  # the TOC has passed its digest
         candidate.means.columns.save(descriptor.digest, what, ColumnsFile(toc.columns))
-    return TocArchive(toc.columns, ChunkLoader(blob, descriptor.digest, candidate.means.chunks), limits=limits)
+    return TocArchive(toc.columns, _loader(blob, descriptor, candidate.means), limits=limits)
 
 
 def _toc_within(candidate: Candidate) -> _PackedToc | None:
@@ -138,7 +138,11 @@ def open_kept_estargz(blob: ReaderAt, descriptor: Descriptor, means: Means) -> A
     kept = None if what is None else means.columns.load(descriptor.digest, what)
     if kept is None:
         return None
-    return TocArchive(kept.columns, ChunkLoader(blob, descriptor.digest, means.chunks), limits=means.limits)
+    return TocArchive(kept.columns, _loader(blob, descriptor, means), limits=means.limits)
+
+
+def _loader(blob: ReaderAt, descriptor: Descriptor, means: Means) -> ChunkLoader:
+    return ChunkLoader(blob, descriptor.digest, means.chunks, ahead=means.ahead)
 
 
 def _what(descriptor: Descriptor) -> str | None:

@@ -87,7 +87,8 @@ class _Stream:
 
     def content(self, scan: Scan, frames: ReaderAt, codec: ChunkCodec) -> ChunkedFile:
         """The tar's bytes, verified, out of the scan's frames."""
-        loader = ChunkLoader(frames, self.digest, self.candidate.means.chunks, codec)
+        means = self.candidate.means
+        loader = ChunkLoader(frames, self.digest, means.chunks, codec, ahead=means.ahead)
         return ChunkedFile("tar", scan.content_size, scan.frames, loader)
 
     def _scanned(self) -> Scan:

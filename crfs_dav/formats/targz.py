@@ -93,7 +93,7 @@ class _Layer:
         return self.descriptor.digest
 
     def archive(self, index: GzipIndex) -> Archive:
-        loader = ChunkLoader(self.blob, self.digest, self.means.chunks, index.spans)
+        loader = ChunkLoader(self.blob, self.digest, self.means.chunks, index.spans, ahead=self.means.ahead)
         content = ChunkedFile("tar", index.spans.content_size, index.spans, loader)
         return TarArchive(index.columns, content, index.diff_id)
 

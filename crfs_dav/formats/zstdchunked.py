@@ -122,7 +122,7 @@ def open_kept_zstdchunked(blob: ReaderAt, descriptor: Descriptor, means: Means) 
 
 
 def _archive(columns: Columns, blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive:
-    loader = ChunkLoader(blob, descriptor.digest, means.chunks, _codec(means.limits))
+    loader = ChunkLoader(blob, descriptor.digest, means.chunks, _codec(means.limits), ahead=means.ahead)
     return TocArchive(columns, loader, limits=means.limits)
 
 

@@ -42,6 +42,7 @@ from crfs_dav.oci import (
     toc_annotations,
 )
 from crfs_dav.readers import ByteStore, ReaderAt
+from crfs_dav.sparethreads import SpareThreads
 from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.links import follow_links
 from crfs_dav.tree.node import Directory
@@ -133,7 +134,9 @@ class ImageStore:
         *,
         find_toc: FindToc = _no_toc,
         copies: Copies | None = None,
+        ahead: SpareThreads | None = None,
     ) -> None:
+        self._ahead = ahead
         self._find_toc = find_toc
         self._copies = copies
         self._client = client
@@ -164,7 +167,8 @@ class ImageStore:
         blob = self._client.blob(repository, descriptor)
         if self._copies is not None:
             blob = self._copies.reader(blob, descriptor.digest)
-        return CachedReader(blob, descriptor.digest, Partition(self._ranges, str(repository.registry)))
+        ranges = Partition(self._ranges, str(repository.registry))
+        return CachedReader(blob, descriptor.digest, ranges, ahead=self._ahead)
 
     def config(self, repository: Repository, manifest: Manifest) -> ImageConfig | None:
         """The image's config; None where it has none that says anything; raises Unavailable.

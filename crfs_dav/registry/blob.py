@@ -57,21 +57,28 @@ class RegistryBlob:
                 return bytes(content)
         raise Unavailable(f"{self._what}: broke off {_TRIES} times, {len(content)} bytes; expected {end - offset}")
 
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in order, as they arrive, by one request; what breaks off is continued. Raises as `read_at`."""
-        offset, without_progress = 0, 0
-        while offset < self.size:
+    def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
+        """Bytes `[offset, offset+size)` as they arrive, by one request; what breaks off is continued.
+
+        Raises as `read_at`.
+        """
+        end = self.size if size is None else min(offset + size, self.size)
+        without_progress = 0
+        while offset < end:
             start = offset
-            deadline = self._transport.deadline(self.size - offset)
-            with self._open(offset, self.size, deadline) as reply:
+            deadline = self._transport.deadline(end - offset)
+            with self._open(offset, end, deadline) as reply:
                 for block in _blocks(reply, skip=offset if reply.status == 200 else 0):
+                    is_over = offset + len(block) > end
+                    if is_over and (reply.status == 206 or end == self.size):
+                        raise Corrupt(f"{reply.what}: body of more bytes than its range; expected {end - start}")
+                    yield block[: end - offset]
                     offset += len(block)
-                    if offset > self.size:
-                        raise Corrupt(f"{reply.what}: body of more bytes than the blob; expected {self.size}")
-                    yield block
+                    if is_over:
+                        return
             without_progress = 0 if offset - start >= _PROGRESS else without_progress + 1
-            if offset < self.size and without_progress == _TRIES:
-                raise Unavailable(f"{self._what}: broke off {_TRIES} times, {offset} bytes; expected {self.size}")
+            if offset < end and without_progress == _TRIES:
+                raise Unavailable(f"{self._what}: broke off {_TRIES} times, {offset} bytes; expected {end}")
 
     @property
     def _what(self) -> str:

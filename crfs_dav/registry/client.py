@@ -62,8 +62,9 @@ class RegistryClient:
 
         Raises NotFound, AccessDenied, Unavailable, Corrupt.
         """
-        call = _manifest_call(repository, str(descriptor.digest))
-        reply, document = self._transport.fetch(call, MANIFEST_SIZE_LIMIT, self._transport.deadline())
+        call, deadline = _manifest_call(repository, str(descriptor.digest)), self._transport.deadline()
+        self._transport.expect_more(repository.registry, deadline)
+        reply, document = self._transport.fetch(call, MANIFEST_SIZE_LIMIT, deadline)
         _check_digest(descriptor.digest, document, reply.what)
         return parse_manifest(document, _media_type(reply.headers) or descriptor.media_type)
 

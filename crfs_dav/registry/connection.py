@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,16 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
-from crfs_dav.errors import AccessDenied
+from crfs_dav.errors import AccessDenied, CrfsError
 from crfs_dav.registry.deadline import Deadline
 from crfs_dav.registry.urls import Reach, reach_of
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_SPARE_SECONDS = 5.0  # to open a connection that nobody waits for
 
 _deadline: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
@@ -73,12 +77,28 @@ class BoundedAdapter(HTTPAdapter):
     def cert_verify(self, *_: Any) -> None:
         """Nothing: the context knows it all."""
 
+    def open_second(self, request: requests.PreparedRequest, verify: Any) -> None:
+        """Open a second connection to where `request` would go, if there is one and no more; returns at once."""
+        pool: Any = self.get_connection_with_tls_context(request, verify)
+        if pool.num_connections != 1:
+            return
+        first, second = pool._get_conn(), pool._get_conn()
+        pool._put_conn(first)
+        threading.Thread(target=_connect, args=(pool, second), name="connect", daemon=True).start()
+
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Pools of connections through a proxy; one for SOCKS has classes of its own and keeps them."""
         manager = super().proxy_manager_for(*args, **kwargs)
         if manager.pool_classes_by_scheme is PoolManager().pool_classes_by_scheme:
             manager.pool_classes_by_scheme = self._pools
         return manager
+
+
+def _connect(pool: Any, connection: Any) -> None:
+    with suppress(CrfsError, HTTPError, OSError):  # who needs it will try again, and tell
+        connection.timeout = _SPARE_SECONDS
+        connection.connect()
+    pool._put_conn(connection)
 
 
 class _BoundedFile(io.RawIOBase):

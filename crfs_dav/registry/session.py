@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -90,6 +91,13 @@ class HttpSession:
             reply.close()
         raise Unavailable(f"{request.what}: no try allowed; expected at least one")
 
+    def expect_more(self, request: HttpRequest) -> None:
+        """Open a second connection to where `request` goes, while nobody waits for it; none through a proxy."""
+        prepared = self._prepare(request, None)
+        url = prepared.url or ""
+        if not _proxies(url):
+            self._adapters[request.reach].open_second(prepared, self._tls_of(url))
+
     def close(self) -> None:
         """Close the connections that are kept."""
         for adapter in self._adapters.values():
@@ -103,6 +111,9 @@ class HttpSession:
             text = f"{request.what}: no such URL or header can be sent; expected a legal one"
             raise Unavailable(text) from None
 
+    def _tls_of(self, url: str) -> ssl.SSLContext | None:
+        return self._tls.context(url) if url.startswith("https:") else None
+
     def _exchange(self, request: HttpRequest, deadline: Deadline) -> Reply:
         what = request.what
         remaining = deadline.check(what)
@@ -111,7 +122,7 @@ class HttpSession:
         proxies = _proxies(url)
         sending: dict[str, Any] = {
             "timeout": (min(self._settings.connect_seconds, remaining), min(self._settings.read_seconds, remaining)),
-            "verify": self._tls.context(url) if url.startswith("https:") else None,
+            "verify": self._tls_of(url),
             "proxies": proxies,
         }
         started = self._clock.now()

@@ -129,6 +129,15 @@ class Transport:
         except _BodyBroke:
             return self._fetch_once(call, limit, deadline)
 
+    def expect_more(self, registry: Registry, deadline: Deadline) -> None:
+        """Have a second connection to `registry` opened: of what is asked next, two things will be wanted at once.
+
+        So the second layer of an image does not wait for a handshake, a round trip or more. Raises as `ask`.
+        """
+        allowed = self._allowed(registry)
+        url = self._schemes.endpoint(registry, deadline).url()
+        self._session.expect_more(HttpRequest("GET", url, reach=allowed))
+
     def close(self) -> None:
         """Close the connections that are kept."""
         self._session.close()

@@ -35,7 +35,7 @@ class Source(BytesReader):
         self.ignores_ranges = True
         return super().read_at(offset, size)
 
-    def stream(self) -> Iterator[bytes]:
+    def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         self.passes += 1
         yield from (self._data[:1000], self._data[1000:])
 

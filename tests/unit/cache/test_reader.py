@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crfs_dav.cache.coverage import HOLE_LIMIT, KEEP_LIMIT
 from crfs_dav.cache.disk import DiskStore
 from crfs_dav.cache.memory import MemoryStore
-from crfs_dav.cache.reader import HOLE_LIMIT, KEEP_LIMIT, CachedReader, find_gaps
+from crfs_dav.cache.ranges import find_gaps
+from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import Corrupt, Unavailable
 from crfs_dav.names import digest_of
 from crfs_dav.readers import BytesReader, ByteStore
@@ -103,8 +105,8 @@ def test_gaps_with_a_small_hole_between_them_are_one_request(hole: int, count: i
 
 
 def test_gaps_of_a_chain_of_small_holes_are_one() -> None:
-    assert find_gaps([(10, 20), (30, 40), (50, 60)], (0, 100)) == [(0, 100)]
-    assert find_gaps([(0, 100)], (0, 100)) == []
+    assert find_gaps([(10, 20), (30, 40), (50, 60)], (0, 100), hole_limit=HOLE_LIMIT) == [(0, 100)]
+    assert find_gaps([(0, 100)], (0, 100), hole_limit=HOLE_LIMIT) == []
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt, CrfsError
-from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.candidate import Means, tail_size
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import Footer, parse_footer
 from crfs_dav.formats.limits import Limits
@@ -152,7 +152,7 @@ def test_a_small_layer_opens_with_one_read(template: str) -> None:
     blob = RecordingReader(Crafter(footer=template).file("a", b"1").build())
 
     assert names_of(open_blob_recorded(blob)) == ["a"]
-    assert blob.reads == [(0, 1 << 20)]
+    assert blob.reads == [(0, blob.size)]
 
 
 def open_blob_recorded(blob: RecordingReader) -> TocArchive:
@@ -167,7 +167,7 @@ def test_a_layer_whose_toc_fits_in_the_tail_opens_with_one_read() -> None:
 
     open_blob_recorded(blob)
 
-    assert blob.reads == [(len(data) - (1 << 20), 1 << 20)]
+    assert blob.reads == [(len(data) - tail_size(len(data)), tail_size(len(data)))]
 
 
 def test_a_toc_longer_than_the_tail_takes_one_read_more_and_no_byte_twice() -> None:
@@ -180,9 +180,9 @@ def test_a_toc_longer_than_the_tail_takes_one_read_more_and_no_byte_twice() -> N
 
     archive = open_blob_recorded(blob)
 
-    tail_start = len(data) - (1 << 20)
+    tail_start = len(data) - tail_size(len(data))
     assert len(archive.entries) == 20_001
-    assert blob.reads == [(tail_start, 1 << 20), (offset.toc_offset, tail_start - offset.toc_offset)]
+    assert blob.reads == [(tail_start, tail_size(len(data))), (offset.toc_offset, tail_start - offset.toc_offset)]
 
 
 def test_trap_18_the_toc_digest_covers_the_json_and_no_padding() -> None:

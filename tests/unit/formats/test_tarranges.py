@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, CrfsError
-from crfs_dav.formats.candidate import Means
+from crfs_dav.formats.candidate import Means, tail_size
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.passes import Passes
@@ -40,7 +40,10 @@ def test_headers_are_read_and_payloads_passed_over() -> None:
 
     assert [entry.name for entry in archive.entries] == ["d/", "d/big", "l", "huge", "z"]
     assert [entry.size for entry in archive.entries] == [0, len(NOISE), 0, 3 * len(NOISE), 3]
-    assert blob.reads[0] == (len(TAR) - MIB, MIB)  # the tail, for a footer that is not there
+    assert blob.reads[0] == (
+        len(TAR) - tail_size(len(TAR)),
+        tail_size(len(TAR)),
+    )  # the tail, for a footer that is not there
     assert {(offset, size) for offset, size in blob.reads[1:] if size == 512} == {(0, 512)}  # which format it is
     assert [offset for offset, size in blob.reads[1:] if size > 512] == [0, HEADERS[2], HEADERS[4]]
     assert sum(size for _, size in blob.reads) < 3 * MIB
