@@ -14,7 +14,7 @@ _FILE = "many-100/00007.txt"
 _ROUND_TRIP = 0.050
 _NEAR, _FAR, _SLOW = Speed(0.0, 1e9), Speed(_ROUND_TRIP, 1e9), Speed(_ROUND_TRIP, 1e8)
 _TIMES = 5
-_SIZES = (400, 4_000, 40_000)
+_SIZES = (200, 2_000, 20_000)
 
 
 def first_byte(rig: Rig) -> list[Figure]:
@@ -49,7 +49,7 @@ def first_bytes_grow(rig: Rig) -> list[Figure]:
     images = {count: rig.sized(count) for count in _SIZES}
     path = "layer-1/package-0000/00007.txt"
     return [
-        Figure(7, f"first byte, cold, 50 ms, {count} files", "s", _first(rig, image, path, _FAR)[0])
+        Figure(7, f"first byte, cold, 50 ms, {count:,} files", "s", _first(rig, image, path, _FAR)[0])
         for count, image in images.items()
     ]
 

@@ -41,7 +41,7 @@ def listings_grow(rig: Rig) -> list[Figure]:
     rig.bench  # noqa: B018 - pushed
     with rig.scratch() as folder, rig.crfs(BENCH, folder) as served:
         return [
-            Figure(1, f"PROPFIND, warm, {count}", "ms", 1000 * _again(served, count))
+            Figure(1, f"PROPFIND, warm, {count:,}", "ms", 1000 * _again(served, count))
             for count in (_COUNT // 10, _COUNT, _COUNT * 10)
         ]
 

@@ -46,9 +46,9 @@ def tocs_grow(rig: Rig) -> list[Figure]:
     """A tenth as many, and twice: that is where `entries` of `limits` ends, and its bounds on bytes are raised here."""
     opened = {count: _open(rig, count, _WIDER) for count in (_COUNT // 10, _COUNT, _MOST)}
     return [
-        *(Figure(10, f"TOC, opened, {count}", "s", each.seconds) for count, each in opened.items()),
-        *(Figure(10, f"  after a restart, {count}", "s", each.again_seconds) for count, each in opened.items()),
-        *(Figure(10, f"  memory, {count}", "MB", each.memory) for count, each in opened.items()),
+        *(Figure(10, f"TOC, opened, {count:,}", "s", each.seconds) for count, each in opened.items()),
+        *(Figure(10, f"  after a restart, {count:,}", "s", each.again_seconds) for count, each in opened.items()),
+        *(Figure(10, f"  memory, {count:,}", "MB", each.memory) for count, each in opened.items()),
     ]
 
 
@@ -83,7 +83,7 @@ def _write_layer(path: Path, count: int) -> Layer:
         out.seek(start)
         with (
             gzip.GzipFile(fileobj=out, mode="wb", compresslevel=6) as packed,
-            tarfile.open(fileobj=packed, mode="w|") as tar,
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.USTAR_FORMAT) as tar,
         ):
             tar.add(toc, "stargz.index.json")
         out.write(footer_of(start))
