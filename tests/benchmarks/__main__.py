@@ -68,34 +68,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options.rows or [*ROWS, *GROWTH]
     with TemporaryDirectory(prefix="crfs-bench-") as folder, real_registry(Path(folder)) as registry:
         rig = Rig(registry, Path(folder))
-        rows = measure(rig, [ROWS[name] for name in chosen if name in ROWS], options.rounds)
-        growth = measure(rig, [GROWTH[name] for name in chosen if name in GROWTH], options.rounds)
-    _print(rows.measured, growth.measured)
+        rows, failed = measure(rig, [ROWS[name] for name in chosen if name in ROWS], options.rounds)
+        growth, failed_too = measure(rig, [GROWTH[name] for name in chosen if name in GROWTH], options.rounds)
+    tables = [show(found) for show, found in ((table, rows), (growth_table, growth)) if found]
+    print("\n\n".join(tables))
     if options.json:
-        parts = {"machine": _machine(), "rows": document(rows.measured), "growth": document(growth.measured)}
+        parts = {"machine": _machine(), "rows": document(rows), "growth": document(growth)}
         options.json.write_text(json.dumps(parts, indent=2) + "\n")
-    return 1 if rows.failed or growth.failed else 0
+    return 1 if failed or failed_too else 0
 
 
-class Measured:
-    """What came of some rows."""
-
-    def __init__(self) -> None:
-        self.measured: list[Result] = []
-        self.failed = False
-
-
-def measure(rig: Rig, rows: Iterable[Row], rounds: int) -> Measured:
-    """All figures of `rows`; one that fails is told on standard error, and the next one measured."""
-    found = Measured()
+def measure(rig: Rig, rows: Iterable[Row], rounds: int) -> tuple[list[Result], bool]:
+    """Figures of `rows`, and whether one failed; that is told on standard error, and the next one measured."""
+    measured: list[Result] = []
+    failed = False
     for row in dict.fromkeys(rows):
         print(row.__name__.replace("_", " "), file=sys.stderr)
         try:
-            found.measured += results([row(rig) for _ in range(rounds)])
-        except Exception:  # a peer of any kind may fail in any way
+            measured += results([row(rig) for _ in range(rounds)])
+        except Exception:  # a peer may fail in any way
             traceback.print_exc()
-            found.failed = True
-    return found
+            failed = True
+    return measured, failed
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,13 +107,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _machine() -> dict[str, object]:
     return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-
-
-def _print(rows: Sequence[Result], growth: Sequence[Result]) -> None:
-    if rows:
-        print(table(rows))
-    if growth:
-        print(f"\n{growth_table(growth)}" if rows else growth_table(growth))
 
 
 if __name__ == "__main__":
