@@ -20,7 +20,8 @@ from tests.support.wire import Speed
 
 __all__ = ["Link", "Passed", "Request", "Speed", "link"]
 
-_PROGRAM = Path(__file__).with_name("proxy.py")
+_ROOT = Path(__file__).parents[2]
+_PROGRAM = (sys.executable, "-m", "tests.support.proxy")
 
 
 class Request(NamedTuple):
@@ -98,8 +99,8 @@ class Link:
 @contextmanager
 def link(target: str, speed: Speed) -> Iterator[Link]:
     """A link to the server at `target` (`host:port`)."""
-    command = [sys.executable, str(_PROGRAM), target, str(speed.round_trip_seconds), str(speed.bits_per_second)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [*_PROGRAM, target, str(speed.round_trip_seconds), str(speed.bits_per_second)]
+    with subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Link(process)
         finally:

@@ -1,8 +1,8 @@
 """The program behind `link`: a TCP proxy in a process of its own, one thread, that adds time and counts.
 
-`proxy.py HOST:PORT ROUND_TRIP_SECONDS BITS_PER_SECOND` says on standard output where it listens. Each line on standard
-input is answered by one: `counts` by what passed since the start, `reset` by the same and counting from zero. It ends
-with its standard input.
+`python -m tests.support.proxy HOST:PORT ROUND_TRIP_SECONDS BITS_PER_SECOND` says on standard output where it listens.
+Each line on standard input is answered by one: `counts` by what passed since the start, `reset` by the same and counting
+from zero. It ends with its standard input.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.support.wire import Speed, Wire
 
