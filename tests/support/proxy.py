@@ -1,8 +1,8 @@
 """The program behind `link`: a TCP proxy in a process of its own, one thread, that adds time and counts.
 
 `python -m tests.support.proxy HOST:PORT ROUND_TRIP_SECONDS BITS_PER_SECOND` says on standard output where it listens.
-Each line on standard input is answered by one: `counts` by what passed since the start, `reset` by the same and counting
-from zero. It ends with its standard input.
+Each line on standard input is answered by one: `counts` by what passed since the start, `reset` by the same, counting
+from zero afterwards. It ends with its standard input.
 """
 
 from __future__ import annotations
