@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.benchmarks.data import BIG, BIG_SIZE
 from tests.benchmarks.figures import Against, Figure
-from tests.benchmarks.inflating import inflate_rates
+from tests.benchmarks.inflating import inflate_rates, sha256_rate
 from tests.benchmarks.layouts import digest_of_file
 from tests.benchmarks.load import Client
 from tests.benchmarks.rig import BENCH, Rig
@@ -38,6 +38,7 @@ def warm_stream(rig: Rig) -> list[Figure]:
             "smaller of rclone, inflate": Against(min(theirs, limit), 0.8),
             "rclone": Against(theirs),
             **{name: Against(rate) for name, rate in inflate.items()},
+            "sha256 of it, one thread": Against(sha256_rate(rig.bench.root / BIG)),
             "nginx": Against(_rate(fastest)),
         }
         ours = _rate(served)
