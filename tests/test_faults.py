@@ -81,7 +81,10 @@ LAYERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "truncated gzip": (lambda: targz_of(TAR)[:-1000], "Corrupt: .*no end; expected a whole member"),
     "truncated zstd": (lambda: frame(TAR)[:-1000], "Corrupt: .*no end; expected a whole frame"),
     "tar that ends early, gzipped": (lambda: targz_of(TAR[: 2 * MIB]), "Corrupt: .*tar: end of stream"),
-    "tar that ends early": (lambda: TAR[: 2 * MIB], "Corrupt: .*tar: end of stream with [0-9]+ bytes of payload to come"),
+    "tar that ends early": (
+        lambda: TAR[: 2 * MIB],
+        "Corrupt: .*tar: end of stream with [0-9]+ bytes of payload to come",
+    ),
 }
 
 

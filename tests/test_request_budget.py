@@ -15,6 +15,7 @@ from crfs_dav.names import Digest, parse_digest
 from crfs_dav.oci import OCI_MANIFEST, Platform
 from tests.support.http import fetch
 from tests.support.images import NOISE, add_layers, base_layer, upper_layer
+from tests.support.link import Speed, link
 from tests.support.site import asked, site
 
 OS_RELEASE = "/images/{host}/my/ubuntu/18.04/etc/os-release"
@@ -46,6 +47,17 @@ def test_first_file_of_a_cold_image_costs_tag_manifest_tails_and_one_range(regis
         "GET my/ubuntu/manifests/sha256",
         "HEAD my/ubuntu/manifests/18.04",
     ]
+
+
+def test_first_file_of_a_cold_image_waits_four_times_for_the_registry(registry: DemoRegistry) -> None:
+    """Tag, manifest, the tails of both layers at once, one range; the delay is what makes "at once" be seen."""
+    registry.faults.delay_seconds = 0.3
+    with link(registry.host, Speed()) as wire, site(registry, registries={wire.host: {"scheme": "http"}}) as crfs:
+        assert crfs.get(OS_RELEASE.format(host=wire.host)).status == 200
+
+        passed = wire.passed
+
+    assert (len(passed.requests), passed.depth) == (5, 4)
 
 
 def test_a_registry_that_redirects_costs_one_request_more_a_blob(registry: DemoRegistry) -> None:

@@ -62,7 +62,7 @@ def test_the_whole_blob_is_asked_for_once(registry: DemoRegistry, blob: bytes, t
 def test_one_frame_is_read_from_the_spool_and_many_by_one_range_a_file(registry: DemoRegistry, tmp_path: Path) -> None:
     for number, (blob, count) in enumerate([(ONE_FRAME, 0), (FRAMES, 1), (TAR, 1)]):
         path = layer(registry, blob)
-        with site(registry, {"directory": str(tmp_path / f"{number}"), "disk_bytes": 0, "range_bytes": 0}) as crfs:
+        with site(registry, {"directory": str(tmp_path / f"{number}"), "disk_bytes": 0}) as crfs:
             crfs.names(f"{path}/")
             blob_requests(registry, blob)
             assert crfs.get(f"{path}/noise").body == NOISE

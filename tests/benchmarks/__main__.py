@@ -1,83 +1,112 @@
-"""`python -m tests.benchmarks`: crfs-dav against WsgiDAV's file server and `rclone serve webdav`, same tree, same run.
+"""`python -m tests.benchmarks [ROW ...]`: crfs-dav against what people would use instead, on the same data.
 
-Prints one table of medians and ratios and asserts no times. As root; `bash .ci/install` brings what it needs.
+Prints one table of medians and ratios, and a small one of how cost grows; asserts no times. As root; `bash .ci/install`
+and `pip install -e '.[bench]'` bring what it needs. On an idle machine: everything takes turns on the same processor
+cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.load import measure
-from tests.benchmarks.servers import SERVERS
+from tests.benchmarks.copying import copies_grow, copy
+from tests.benchmarks.figures import Figure, Result, document, growth_table, results, table
+from tests.benchmarks.firstbyte import first_byte, first_bytes_grow
+from tests.benchmarks.listing import listings, listings_grow
+from tests.benchmarks.manyentries import big_toc, tocs_grow
+from tests.benchmarks.program import start
+from tests.benchmarks.rig import Rig
+from tests.benchmarks.scattered import scattered
+from tests.benchmarks.servers import missing_modules
+from tests.benchmarks.smallfiles import small_files, workers
+from tests.benchmarks.streams import cold_stream, warm_stream
 from tests.support.machine import missing_tools
-from tests.support.real_image import debian_image
 from tests.support.real_registry import real_registry
 
-Results = dict[str, dict[str, float]]  # workload, then server
+Row = Callable[[Rig], list[Figure]]
+
+ROWS: dict[str, Row] = {
+    "1": listings,
+    "2": listings,
+    "3": small_files,
+    "4": workers,
+    "5": warm_stream,
+    "6": cold_stream,
+    "7": first_byte,
+    "8": copy,
+    "9": scattered,
+    "10": big_toc,
+    "12": start,
+}
+GROWTH: dict[str, Row] = {
+    "1x": listings_grow,
+    "7x": first_bytes_grow,
+    "8x": copies_grow,
+    "10x": tocs_grow,
+}
+_HELP = """
+Rows 1 to 12 are those of the table; 2 comes with 1, and 11, memory, with 5, 6 and 8. 1x, 7x, 8x and 10x show the row at
+a tenth of its size, at its size, and at ten times its size. Beside this command, `tests.benchmarks.convert` and
+`tests.benchmarks.gzip_index` measure what their names say.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code: 0 measured, 1 the machine lacks a tool."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the medians and ratios here too")
-    parser.add_argument(
-        "--rounds", type=int, default=3, metavar="N", help="how often each server is started (default: 3)"
-    )
-    options = parser.parse_args(arguments)
-    if missing := missing_tools():
+    """Exit code: 0 measured, 1 a row could not be measured or the machine lacks a tool."""
+    options = _parser().parse_args(arguments)
+    if missing := missing_tools() + missing_modules():
         print(*missing, sep="\n", file=sys.stderr)
         return 1
-    with TemporaryDirectory(prefix="crfs-bench-") as folder:
-        results = run_rounds(options.rounds, Path(folder))
-    print(table(results))
+    chosen = options.rows or [*ROWS, *GROWTH]
+    with TemporaryDirectory(prefix="crfs-bench-") as folder, real_registry(Path(folder)) as registry:
+        rig = Rig(registry, Path(folder))
+        rows, failed = measure(rig, [ROWS[name] for name in chosen if name in ROWS], options.rounds)
+        growth, failed_too = measure(rig, [GROWTH[name] for name in chosen if name in GROWTH], options.rounds)
+    tables = [show(found) for show, found in ((table, rows), (growth_table, growth)) if found]
+    print("\n\n".join(tables))
     if options.json:
-        options.json.write_text(json.dumps(as_document(results), indent=2) + "\n")
-    return 0
+        parts = {"machine": _machine(), "rows": document(rows), "growth": document(growth)}
+        options.json.write_text(json.dumps(parts, indent=2) + "\n")
+    return 1 if failed or failed_too else 0
 
 
-def run_rounds(count: int, folder: Path) -> Results:
-    """Medians of `count` rounds; the servers take turns within a round, so that a noisy minute hits all of them."""
-    measured: list[dict[str, dict[str, float]]] = []
-    with real_registry(folder) as registry:
-        image = debian_image(registry)
-        for _ in range(count):
-            round_results = {}
-            for name, serve in SERVERS.items():
-                with TemporaryDirectory(dir=folder) as scratch, serve(image, registry, Path(scratch)) as url:
-                    round_results[name] = measure(url)
-            measured.append(round_results)
-    workloads = measured[0]["crfs-dav"]
-    return {row: {name: median(one[name][row] for one in measured) for name in SERVERS} for row in workloads}
+def measure(rig: Rig, rows: Iterable[Row], rounds: int) -> tuple[list[Result], bool]:
+    """Figures of `rows`, and whether one failed; that is told on standard error, and the next one measured."""
+    measured: list[Result] = []
+    failed = False
+    for row in dict.fromkeys(rows):
+        print(row.__name__.replace("_", " "), file=sys.stderr)
+        try:
+            measured += results([row(rig) for _ in range(rounds)])
+        except Exception:  # a peer may fail in any way
+            traceback.print_exc()
+            failed = True
+    return measured, failed
 
 
-def ratios(row: str, values: dict[str, float]) -> dict[str, float]:
-    """How many times as fast as each other server crfs-dav is: above 1 is faster, whatever the unit."""
-    ours = values["crfs-dav"]
-    others = {name: value for name, value in values.items() if name != "crfs-dav"}
-    return {name: value / ours if row.endswith(" ms") else ours / value for name, value in others.items()}
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__, epilog=_HELP)
+    names = [*ROWS, *GROWTH]
+    parser.add_argument(
+        "rows", nargs="*", choices=[[], *names], metavar="ROW", help=f"only these of {', '.join(names)} (default: all)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    parser.add_argument(
+        "--rounds", type=int, default=3, metavar="N", help="how often each row is measured (default: 3)"
+    )
+    return parser
 
 
-def table(results: Results) -> str:
-    """The results for people."""
-    others = [name for name in SERVERS if name != "crfs-dav"]
-    head = [*SERVERS, *(f"x {name}" for name in others)]
-    lines = [f"{'(x: how many times as fast crfs-dav is)':40}" + "".join(f"{name:>16}" for name in head)]
-    for row, values in results.items():
-        cells = [f"{values[name]:16.1f}" for name in SERVERS]
-        cells += [f"{ratio:16.2f}" for ratio in ratios(row, values).values()]
-        lines.append(f"{row:40}" + "".join(cells))
-    return "\n".join(lines)
-
-
-def as_document(results: Results) -> dict[str, dict[str, dict[str, float]]]:
-    """The results for programs."""
-    return {row: {"medians": values, "ratios": ratios(row, values)} for row, values in results.items()}
+def _machine() -> dict[str, object]:
+    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
-"""The load generator: one kept-alive connection, three workloads, each measured as clients feel it."""
+"""The load generators: what clients do, each answer checked."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
-from statistics import median
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.support.debian_layers import BIG, BIG_SIZE, MANY
+from tests.support.machine import run
 
-_FILES = [f"{MANY}/{number:04}.txt" for number in range(1000)]
-_FILE_SIZE = 1200
-_PIECE = 256 * 1024
+_BUFFER = 1 << 20
+_SCRIPT = Path(__file__).with_name("paths.lua")
 # davfs2's question, word for word: what a mount asks of every directory.
 _QUESTION = (
     b'<?xml version="1.0" encoding="utf-8"?>\n<propfind xmlns="DAV:"><prop>\n<resourcetype xmlns="DAV:"/>\n'
@@ -21,61 +20,76 @@ _QUESTION = (
 )
 
 
-def measure(url: str) -> dict[str, float]:
-    """Results of one round against a server that was just started, by workload; the name ends with the unit."""
-    load = _Load(url)
-    return {
-        "PROPFIND of 1,000 entries, first, ms": 1000 * load.list_many(),
-        "PROPFIND of 1,000 entries, again, ms": 1000 * median(_times(load.list_many, 10)),
-        "1,000 small files, first, files/s": len(_FILES) / load.read_many(_FILES),
-        "1,000 small files, again, files/s": len(_FILES) / median(_times(lambda: load.read_many(_FILES), 3)),
-        "32 MiB file, first, MB/s": BIG_SIZE / load.read_big() / 1e6,
-        "32 MiB file, again, MB/s": BIG_SIZE / median(_times(load.read_big, 3)) / 1e6,
-    }
+class Client:
+    """One kept-alive connection to the server at `url`; its methods give seconds."""
 
-
-class _Load:
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
-        self._connection = HTTPConnection(address.netloc, timeout=120)
-        self._path = address.path
+        self._connection = HTTPConnection(address.netloc, timeout=300)
+        self._path = address.path.rstrip("/")
 
-    def list_many(self) -> float:
-        """Seconds for one listing of all small files."""
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def listing(self, path: str, count: int) -> float:
+        """For a PROPFIND of Depth 1 of a directory of `count` names; any count where it is negative."""
         headers = {"Depth": "1", "Content-Type": "application/xml"}
         started = time.perf_counter()
-        self._connection.request("PROPFIND", f"{self._path}/{MANY}/", _QUESTION, headers)
+        target = f"{self._path}/{path}".rstrip("/")
+        self._connection.request("PROPFIND", f"{target}/", _QUESTION, headers)
         response = self._connection.getresponse()
         body = response.read()
         seconds = time.perf_counter() - started
-        count = max(body.count(b"<D:response"), body.count(b"<response"), body.count(b"<ns0:response"))
-        _check("listing", (response.status, count), (207, len(_FILES) + 1))
+        found = max(map(body.count, (b"<D:response", b"<response", b"<ns0:response"))) - 1
+        _check(path, (response.status, found), (207, found if count < 0 else count))
         return seconds
 
-    def read_many(self, paths: Sequence[str]) -> float:
-        """Seconds for the small files, one after the other."""
+    def read(self, path: str, size: int) -> float:
+        """For a file of `size` bytes, read to its end; any size where it is negative."""
+        buffer = bytearray(_BUFFER)
         started = time.perf_counter()
-        for path in paths:
-            _check(path, self._read(path), _FILE_SIZE)
-        return time.perf_counter() - started
-
-    def read_big(self) -> float:
-        """Seconds for the file of many chunks."""
-        started = time.perf_counter()
-        _check(BIG, self._read(BIG), BIG_SIZE)
-        return time.perf_counter() - started
-
-    def _read(self, path: str) -> int:
         self._connection.request("GET", f"{self._path}/{path}")
         response = self._connection.getresponse()
-        size = 0
-        while piece := response.read(_PIECE):
-            size += len(piece)
-        return size
+        found = 0
+        while count := response.readinto(buffer):
+            found += count
+        seconds = time.perf_counter() - started
+        _check(path, (response.status, found), (200, found if size < 0 else size))
+        return seconds
+
+    def first_byte(self, path: str) -> float:
+        """From asking for a file to its first byte."""
+        started = time.perf_counter()
+        self._connection.request("GET", f"{self._path}/{path}")
+        response = self._connection.getresponse()
+        _check(path, len(response.read(1)), 1)
+        seconds = time.perf_counter() - started
+        response.read()
+        return seconds
 
 
-def _times(work: Callable[[], float], count: int) -> list[float]:
-    return [work() for _ in range(count)]
+def requests_per_second(url: str, *, count: int, connections: int, seconds: int) -> float:
+    """GETs answered a second, over `connections` at once, of `count` files of the directory at `url` in turn.
+
+    By wrk: a client in Python would take as much of the processor as the server that it asks.
+    """
+    loading: list[str | Path] = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "-s",
+        _SCRIPT,
+        url,
+        "--",
+        str(count),
+    ]
+    said = run(loading, timeout_seconds=seconds + 60)
+    rate = re.search(r"^Requests/sec:\s*([\d.]+)$", said, re.MULTILINE)
+    if rate is None or "Non-2xx" in said or "Socket errors" in said:
+        raise AssertionError(f"wrk: {said}; expected requests a second and no errors")
+    return float(rate[1])
 
 
 def _check(what: str, found: object, expected: object) -> None:

@@ -1,4 +1,4 @@
-"""WsgiDAV's FilesystemProvider under cheroot, as WsgiDAV itself starts it: `wsgidav_files.py FOLDER HOST:PORT`."""
+"""WsgiDAV's FilesystemProvider under cheroot, as WsgiDAV itself starts it: `wsgidav_files.py FOLDER PORT`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsgidav.wsgidav_app import WsgiDAVApp
 _THREADS = 50  # WsgiDAV's own choice, `server_cli.py`
 
 
-def main(folder: str, address: str) -> None:
+def main(folder: str, port: str) -> None:
     """Serves `folder` until a signal ends it."""
     provider = FilesystemProvider(folder, readonly=True, fs_opts={"follow_symlinks": True})
     app = WsgiDAVApp(
@@ -22,8 +22,7 @@ def main(folder: str, address: str) -> None:
             "verbose": 0,
         }
     )
-    host, _, port = address.partition(":")
-    wsgi.Server((host, int(port)), app, numthreads=_THREADS).safe_start()
+    wsgi.Server(("127.0.0.1", int(port)), app, numthreads=_THREADS).safe_start()
 
 
 if __name__ == "__main__":

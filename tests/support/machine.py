@@ -40,6 +40,7 @@ TOOLS = {
     "tar": "tar",
     "umoci": "umoci",
     "umount": "mount",
+    "wrk": "wrk",
 }
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"  # not on every user's PATH, even root's
 _START_SECONDS = 60

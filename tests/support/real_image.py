@@ -25,16 +25,20 @@ class RealImage:
     """An image in the registry, tags `plain` (gzip) and `esgz` (eStargz), and its unpacked original."""
 
     repository: str
-    layout: Path  # an OCI layout that holds `plain`
+    layout: Path  # an OCI layout that holds `plain`, and of Debian `esgz` too
     root: Path
 
     def plain_layers(self) -> list[Path]:
         """The gzip layers as umoci wrote them, base first."""
+        return self.layers_of("plain")
+
+    def layers_of(self, tag: str) -> list[Path]:
+        """The layers of the image that the layout calls `tag`, base first."""
         index = json.loads((self.layout / "index.json").read_text())
         names = {
             entry["annotations"]["org.opencontainers.image.ref.name"]: entry["digest"] for entry in index["manifests"]
         }
-        manifest = json.loads(self._blob(names["plain"]).read_text())
+        manifest = json.loads(self._blob(names[tag]).read_text())
         return [self._blob(layer["digest"]) for layer in manifest["layers"]]
 
     def _blob(self, digest: str) -> Path:
