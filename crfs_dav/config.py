@@ -64,7 +64,7 @@ class CacheConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     directory: str | None = None
     disk_bytes: Size = 10 << 30
     range_bytes: Size = 32 << 20
-    chunk_bytes: Size = 96 << 20
+    chunk_bytes: Size = 64 << 20
     listing_bytes: Size = 16 << 20
     spool_bytes: Size = 4 << 30
     spool_age_seconds: Annotated[float, msgspec.Meta(gt=0)] = 7 * 86400.0

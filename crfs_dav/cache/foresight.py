@@ -1,7 +1,7 @@
 """How much to fetch besides what is asked for: as much as earlier guesses were right. Pure; for one thread at a time.
 
 What has to be fetched is earned as credit. A guess spends its size; as far as it is asked for in the end, it earns
-four times that. So guesses grow as long as they prove right, across chunks and across files that lie near each other
+six times that. So guesses grow as long as they prove right, across chunks and across files that lie near each other
 in the blob, and shrink to nothing where reads are scattered: of those, never is more fetched than twice what was
 asked for.
 """
@@ -13,7 +13,7 @@ from collections import deque
 from crfs_dav.cache.ranges import Range
 
 CREDIT_LIMIT = 64 << 20  # bytes; the most that is ever fetched for nothing
-_PROFIT = 4
+_PROFIT = 6
 _GUESSES = 256  # remembered; older ones are taken for wrong
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from crfs_dav.app import App, create_app
 from crfs_dav.config import Config, load_config
 from crfs_dav.mounting import mount_lines
+from crfs_dav.server.arenas import bound_arenas
 from crfs_dav.server.http import Server
 from crfs_dav.server.listening import listen, shared
 
@@ -63,6 +64,7 @@ def _work(config: Config, listener: socket.socket, level: int) -> None:
 
 def _serve(config: Config, app: App, listener: socket.socket, stop: threading.Event) -> bool:
     """False if some requests had not ended in time."""
+    bound_arenas()
     server = Server(app.wsgi, listener, threads=config.threads)
     server.start()
     gc.freeze()  # what is loaded now stays: it need not be gone through whenever a long listing is made

@@ -27,7 +27,7 @@ def test_a_guess_spends_its_size_and_earns_it_back_with_profit_where_it_was_righ
     foresight.spend((1000, 1400))
     before = foresight.credit
 
-    assert (before, foresight.ask((900, 1100), 0), foresight.credit) == (600, 100, 1000)
+    assert (before, foresight.ask((900, 1100), 0), foresight.credit) == (600, 100, 1200)
 
 
 def test_what_was_guessed_counts_once() -> None:
