@@ -18,6 +18,7 @@ HEAD_SIZE = 512  # bytes; hold a tar header
 TAIL_SIZE = MIB  # bytes; a smaller blob is read whole, and no more of a larger one
 _LEAST_TAIL = 256 << 10  # bytes; hold footer and TOC of about 5,000 entries
 _TAIL_FRACTION = 256  # of the blob: a Debian's TOC takes 1/300 of it
+_SMALL_BLOB = 8 * MIB  # may be small files only, whose TOC takes a third of it
 
 
 def _no_toc(layer: Digest) -> None:
@@ -88,5 +89,6 @@ def read_candidate(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Cand
 
 def tail_size(blob_size: int) -> int:
     """Bytes at the end of a blob that are worth one read: more than a TOC takes as a rule, at most 1 MiB."""
-    likely = max(_LEAST_TAIL, blob_size // _TAIL_FRACTION)
-    return blob_size if blob_size <= TAIL_SIZE else min(likely, TAIL_SIZE)
+    if blob_size <= _SMALL_BLOB:
+        return min(blob_size, TAIL_SIZE)
+    return min(max(_LEAST_TAIL, blob_size // _TAIL_FRACTION), TAIL_SIZE)
