@@ -80,7 +80,7 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     toc_compressed_bytes: Size = 64 << 20
     toc_inflated_bytes: Size = 512 << 20
     content_bytes: Size = 64 << 30
-    verified_tar_bytes: Size = 64 << 20
+    verified_tar_bytes: Size = 16 << 20
     entries: Size = 2_000_000
     image_entries: Size = 5_000_000
     names_bytes: Size = 256 << 20

@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
@@ -60,6 +61,15 @@ class Copy:
             raise Unavailable(f"copy of a blob: {error.strerror}; expected to read it") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A blob, and who sends it."""
+
+    blob: ReaderAt
+    digest: Digest
+    source: str
+
+
 class Copies:
     """The copies of this process, at most `max_bytes` in all in `directory`; those unread for longest go first."""
 
@@ -70,9 +80,9 @@ class Copies:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Digest, Copy] = OrderedDict()
 
-    def reader(self, blob: ReaderAt, digest: Digest) -> ReaderAt:
-        """`blob`, read by way of a copy once its source turns out to ignore ranges."""
-        return _CopiedReader(blob, digest, self) if blob.size <= self._max_bytes else blob
+    def reader(self, blob: ReaderAt, digest: Digest, source: str = "") -> ReaderAt:
+        """`blob`, read by way of a copy once `source`, which sends it, turns out to ignore ranges."""
+        return _CopiedReader(Sent(blob, digest, source), self) if blob.size <= self._max_bytes else blob
 
     def find(self, digest: Digest) -> Copy | None:
         """The copy of a blob."""
@@ -82,9 +92,10 @@ class Copies:
                 self._kept.move_to_end(digest)
             return copy
 
-    def make(self, blob: ReaderAt, digest: Digest) -> Copy:
-        """A copy of `blob`, made once for all who want it; raises what the blob raises, NoRoom, Unavailable."""
-        copy = self._run_once(f"{digest}/copy", lambda: self.find(digest) or self._make(blob, digest))
+    def make(self, sent: Sent) -> Copy:
+        """A copy of a blob, made once for all who want it of this source; raises as the blob, NoRoom, Unavailable."""
+        subject = f"{sent.digest}/copy {sent.source}"
+        copy = self._run_once(subject, lambda: self.find(sent.digest) or self._make(sent.blob, sent.digest))
         assert isinstance(copy, Copy)
         return copy
 
@@ -105,32 +116,31 @@ class Copies:
 class _CopiedReader:
     """A blob that is read from its source while that heeds ranges, else from a copy."""
 
-    def __init__(self, blob: ReaderAt, digest: Digest, copies: Copies) -> None:
-        self._blob = blob
-        self._digest = digest
+    def __init__(self, sent: Sent, copies: Copies) -> None:
+        self._sent = sent
         self._copies = copies
 
     @property
     def size(self) -> int:
         """Bytes of the blob."""
-        return self._blob.size
+        return self._sent.blob.size
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Bytes `[offset, offset+size)`, fewer only at the end; raises what the blob raises."""
-        return (self._copy() or self._blob).read_at(offset, size)
+        return (self._copy() or self._sent.blob).read_at(offset, size)
 
     def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         """Bytes `[offset, offset+size)` in pieces; raises what the blob raises."""
         is_whole = offset == 0 and size in (None, self.size)
-        copy = self._copies.find(self._digest) if is_whole else self._copy()
-        yield from stream(self._blob if copy is None else copy, offset, size)
+        copy = self._copies.find(self._sent.digest) if is_whole else self._copy()
+        yield from stream(self._sent.blob if copy is None else copy, offset, size)
 
     def _copy(self) -> Copy | None:
         """The copy, where there is one, or has to be one and finds room."""
-        copy = self._copies.find(self._digest)
-        if copy is None and isinstance(self._blob, RangeLess) and self._blob.ignores_ranges:
+        copy = self._copies.find(self._sent.digest)
+        if copy is None and isinstance(self._sent.blob, RangeLess) and self._sent.blob.ignores_ranges:
             try:
-                copy = self._copies.make(self._blob, self._digest)
+                copy = self._copies.make(self._sent)
             except NoRoom:
                 return None
         return copy

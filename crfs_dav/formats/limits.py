@@ -17,7 +17,7 @@ class Limits:
     toc_compressed: int = 64 * MIB  # bytes
     toc_inflated: int = 512 * MIB  # bytes
     content: int = 64 << 30  # bytes of a tar that has to be read through
-    verified_tar: int = 64 * MIB  # bytes of a tar that is not packed; a larger one is read by ranges, unverified
+    verified_tar: int = 16 * MIB  # bytes of a tar that is not packed; a larger one is read by ranges, unverified
     entries: int = 2_000_000  # entries of a TOC, chunks among them, or of a tar
     image_entries: int = 5_000_000  # entries of all layers of an image
     text_in_all: int = 256 * MIB  # bytes of names and link names of a layer

@@ -134,8 +134,8 @@ def _open(layer: _Layer, open_pieces: OpenPieces) -> Archive | None:
     index, passes = layer.kept(), layer.means.passes
     if index is None and passes is not None:
         try:
-            progress = Progress()
-            index = passes.run(f"layer {layer.digest}", lambda: layer.indexed(open_pieces, progress), progress)
+            progress, subject = Progress(), f"layer {layer.digest} of {layer.means.source}"
+            index = passes.run(subject, lambda: layer.indexed(open_pieces, progress), progress)
         except NoCheckpoints as error:
             logger.info("layer %s: %s; reading it through a spool", layer.digest, error)
             return open_streamed(read_candidate(layer.blob, layer.descriptor, layer.means), "gzip")

@@ -166,7 +166,7 @@ class ImageStore:
         """A blob by offset, through the memory of ranges; no I/O yet."""
         blob = self._client.blob(repository, descriptor)
         if self._copies is not None:
-            blob = self._copies.reader(blob, descriptor.digest)
+            blob = self._copies.reader(blob, descriptor.digest, str(repository.registry))
         ranges = Partition(self._ranges, str(repository.registry))
         return CachedReader(blob, descriptor.digest, ranges, ahead=self._ahead)
 

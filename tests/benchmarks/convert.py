@@ -6,12 +6,13 @@ tars. Prints one table and asserts nothing. As root; `bash .ci/install` brings w
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -24,8 +25,10 @@ from tests.support.real_registry import RealRegistry, real_registry
 _ROUNDS = 3
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code: 0 measured, 1 the machine lacks a tool."""
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.convert", description=__doc__.partition(": ")[2])
+    parser.parse_args(arguments)
     if missing := missing_tools():
         print(*missing, sep="\n", file=sys.stderr)
         return 1

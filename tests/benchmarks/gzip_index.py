@@ -6,6 +6,7 @@ process: over no network, and over one of 1 Gbit/s.
 
 from __future__ import annotations
 
+import argparse
 import random
 import subprocess
 import sys
@@ -44,8 +45,9 @@ class Measured:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0, the table printed."""
-    paths = sys.argv[1:] if arguments is None else arguments
-    path = Path(paths[0]) if paths else usr_layer()
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.gzip_index", description=__doc__.partition(": ")[2])
+    parser.add_argument("blob", metavar="BLOB", nargs="?", type=Path, help="tar, gzipped (default: one made of /usr)")
+    path = parser.parse_args(arguments).blob or usr_layer()
     rounds = [measure(path) for _ in range(_ROUNDS)]
     size = rounds[0].blob_size
     unpacking = median(each.unpacking_seconds for each in rounds)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.support.machine import background, free_port, wait_for_port
@@ -17,10 +18,12 @@ _DAV_EXT = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
 
 
 def missing_modules() -> list[str]:
-    """One line for what the peers need that is no program, and this machine lacks."""
-    if _DAV_EXT.exists():
-        return []
-    return [f"{_DAV_EXT}: not found; expected from Debian package libnginx-mod-http-dav-ext"]
+    """One line for each thing that the peers need that is no program, and this machine lacks."""
+    needed = {
+        f"{_DAV_EXT}: not found; expected from Debian package libnginx-mod-http-dav-ext": _DAV_EXT.exists(),
+        "isal: not found; expected from pip install -e '.[bench]'": find_spec("isal") is not None,
+    }
+    return [text for text, is_there in needed.items() if not is_there]
 
 
 @dataclass(frozen=True, slots=True)

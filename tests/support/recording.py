@@ -39,6 +39,21 @@ class RecordingReader:
             self._broken = {at: byte for at, byte in self._broken.items() if not offset <= at < offset + size}
 
 
+class SlowReader(RecordingReader):
+    """Gives the blob's first piece only once the gate is open."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.gate = threading.Event()
+        self.passes = 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        if offset == 0 and size > 512:
+            self.passes += 1
+            self.gate.wait(10)
+        return super().read_at(offset, size)
+
+
 class DictStore:
     """A `ByteStore` without bounds."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from crfs_dav.cache.copies import Copies
 from crfs_dav.demo.faults import ALWAYS
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, Underway
 from crfs_dav.formats.passes import Passes
 from crfs_dav.names import Digest, digest_of
+from crfs_dav.patience import patience
 from crfs_dav.readers import BytesReader
 from tests.support.images import NOISE, add_layers, base_layer
 from tests.support.site import asked, site
@@ -29,6 +31,8 @@ class Source(BytesReader):
         super().__init__(data)
         self.ignores_ranges = False
         self.passes = 0
+        self.gate = threading.Event()  # shut, nothing comes of all of it
+        self.gate.set()
 
     def read_at(self, offset: int, size: int) -> bytes:
         self.passes += 1
@@ -37,6 +41,7 @@ class Source(BytesReader):
 
     def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         self.passes += 1
+        self.gate.wait(60)
         yield from (self._data[:1000], self._data[1000:])
 
 
@@ -75,6 +80,19 @@ def test_a_copy_with_another_digest_is_corrupt(tmp_path: Path) -> None:
     source.ignores_ranges = True
     with pytest.raises(Corrupt, match="expected sha256"):
         copies(tmp_path).reader(source, digest_of(b"other")).read_at(0, 1)
+
+
+def test_a_copy_of_what_one_source_sends_speaks_for_no_other(tmp_path: Path) -> None:
+    lie, kept = Source(ALL[::-1]), copies(tmp_path)
+    lie.ignores_ranges = True
+    lie.gate.clear()
+    with patience(0.01), pytest.raises(Underway):
+        kept.reader(lie, DIGEST, "liar").read_at(0, 1)
+    lie.gate.set()
+    source = Source()
+    source.ignores_ranges = True
+
+    assert kept.reader(source, DIGEST, "honest").read_at(0, 7) == ALL[:7]
 
 
 def test_a_blob_larger_than_all_copies_is_read_as_it_comes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crfs_dav.archive import Archive
 from crfs_dav.cache.mapped import MappedFiles
-from crfs_dav.errors import Corrupt, CrfsError
+from crfs_dav.errors import Corrupt, CrfsError, Underway
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
@@ -25,9 +25,10 @@ from crfs_dav.formats.passes import Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.names import digest_of
 from crfs_dav.oci import Descriptor
+from crfs_dav.patience import patience
 from crfs_dav.readers import expecting
 from tests.support.archives import dir_, file, link, tar_of
-from tests.support.recording import DictStore, RecordingReader
+from tests.support.recording import DictStore, RecordingReader, SlowReader
 
 NOISE = random.Random(3).randbytes(3 * MIB)
 TAR = tar_of(dir_("etc/"), file("etc/passwd", b"root:x"), file("noise", NOISE), link("l", "noise"), file("z", b"end"))
@@ -103,6 +104,20 @@ def test_broken_layers_are_corrupt(blob: bytes, message: str, spools: Spools) ->
 def test_a_blob_that_is_not_its_digest_is_corrupt(spools: Spools) -> None:
     with pytest.raises(Corrupt, match="expected sha256"):
         opened(RecordingReader(GZIP), spools, digest="other")
+
+
+def test_a_pass_over_what_one_source_sends_speaks_for_no_other() -> None:
+    broken = bytearray(GZIP)
+    broken[2 * MIB] ^= 1
+    lie, descriptor = SlowReader(bytes(broken)), Descriptor("", digest_of(GZIP), len(GZIP))
+    liar = Means(DictStore(), passes=Passes(), source="liar")
+    with patience(0.01), pytest.raises(Underway):
+        open_archive(lie, descriptor, liar)
+    lie.gate.set()
+
+    archive = open_archive(RecordingReader(GZIP), descriptor, replace(liar, source="honest"))
+    assert archive is not None
+    assert contents(archive)["noise"] == NOISE
 
 
 @given(st.data())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import stat
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +26,7 @@ from crfs_dav.names import digest_of
 from crfs_dav.oci import Descriptor
 from crfs_dav.readers import ReaderAt
 from tests.support.archives import dir_, file, link, tar_of
-from tests.support.recording import DictStore, RecordingReader
+from tests.support.recording import DictStore, RecordingReader, SlowReader
 from tests.support.zstdchunked import frame, skippable
 
 NOISE = random.Random(7).randbytes(3 * MIB)
@@ -105,7 +104,7 @@ def test_without_spools_it_is_no_archive() -> None:
 
 def test_who_waits_too_long_is_told_to_come_back_and_then_finds_it(tmp_path: Path) -> None:
     passes = Passes(patience_seconds=0.05)
-    blob = _SlowReader(ONE_FRAME)
+    blob = SlowReader(ONE_FRAME)
     descriptor = Descriptor("application/vnd.oci.image.layer.v1.tar+zstd", digest_of(ONE_FRAME), blob.size)
     means = Means(DictStore(), Spools(MappedFiles(tmp_path, 64 * MIB)), passes=passes)
     with pytest.raises(Unavailable, match="being read from its start") as caught:
@@ -121,21 +120,6 @@ def test_who_waits_too_long_is_told_to_come_back_and_then_finds_it(tmp_path: Pat
     assert archive is not None
     assert archive.open(4).read_at(0, 3) == b"end"
     assert blob.passes == 1
-
-
-class _SlowReader(RecordingReader):
-    """Gives the blob's first piece only once the gate is open."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.gate = threading.Event()
-        self.passes = 0
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        if offset == 0 and size > 512:
-            self.passes += 1
-            self.gate.wait(10)
-        return super().read_at(offset, size)
 
 
 def spool_files(folder: Path) -> list[Path]:
