@@ -27,6 +27,11 @@ class TocArchive:
         self._entries = EntryList(columns)
 
     @property
+    def outline_id(self) -> str:
+        """What tells its outline from any other of the layer, `""` where it is kept nowhere."""
+        return self._columns.outline_id
+
+    @property
     def entries(self) -> Sequence[Entry]:
         """Entries in archive order, each made when asked for."""
         return self._entries
