@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import accumulate, pairwise, repeat
 from operator import le
-from typing import Any, overload
+from typing import Any
 
 import msgspec
 
@@ -383,26 +383,6 @@ class Columns:
             return EMPTY
         packed = self._packed_xattrs[self._packed_ends[position - 1] : self._packed_ends[position]]
         return msgspec.msgpack.decode(packed, type=dict[str, bytes])
-
-
-class EntryList(Sequence[Entry]):
-    """The entries of `columns`, made one by one when asked for."""
-
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    @overload
-    def __getitem__(self, position: int) -> Entry: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, position: int | slice) -> Entry | Sequence[Entry]:
-        positions = range(len(self))[position]
-        if isinstance(positions, range):
-            return [self._columns.entry(each) for each in positions]
-        return self._columns.entry(positions)
 
 
 def _mtime(microseconds: int) -> datetime | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.archive import Entry
-from crfs_dav.formats.columns import EntryList
+from crfs_dav.formats.entrylist import EntryList
 from crfs_dav.formats.toc import OddNames, load_toc
 from crfs_dav.names import digest_of
 from tests.support.stargz import Toc, go_json
