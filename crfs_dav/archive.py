@@ -86,6 +86,19 @@ class ReadThrough(Protocol):
         ...
 
 
+@runtime_checkable
+class Recognised(Protocol):
+    """An archive whose outline is known from before, or will be known again."""
+
+    @property
+    def outline_id(self) -> str:
+        """What tells its outline from any other of the layer: equal ones have the same. `""`: nothing vouches for it.
+
+        So what is made of the outline alone may be kept, beside what the outline itself is kept in.
+        """
+        ...
+
+
 class Archive(Protocol):
     """Entries and contents of one layer; immutable, for any thread.
 

@@ -16,13 +16,14 @@ from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.tiered import TieredStore
 from crfs_dav.config import BadConfig, Config, LimitsConfig
 from crfs_dav.formats.candidate import Means
-from crfs_dav.formats.columnstore import ColumnStore, NoFiles
+from crfs_dav.formats.columnstore import ColumnStore, FileStore, NoFiles
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.passes import PATIENCE_SECONDS, Passes
 from crfs_dav.formats.spool import Spools
 from crfs_dav.images.externaltoc import find_toc
 from crfs_dav.images.local import LocalImages
 from crfs_dav.images.store import ImageStore
+from crfs_dav.images.trees import TreeStore
 from crfs_dav.local.folder import LocalFolder
 from crfs_dav.readers import ByteStore
 from crfs_dav.registry.client import RegistryClient
@@ -81,22 +82,24 @@ def open_upstream(config: Config, *, patience_seconds: float = PATIENCE_SECONDS)
     client = open_client(settings)
     passes = Passes(patience_seconds=patience_seconds)
     fetchers, unpackers = SpareThreads(_FETCHERS, "fetch-ahead"), SpareThreads(_UNPACKERS, "unpack-ahead")
+    files = _index_files(config)
     means = Means(
         MemoryStore(config.cache.chunk_bytes),
         _spools(config),
         limits=layer_limits(config.limits),
-        columns=_column_store(config),
+        columns=ColumnStore(files),
         passes=passes,
         ahead=unpackers,
     )
     toc_of = partial(find_toc, client, config.limits.toc_compressed_bytes)
     copies = _copies(config, passes)
     ahead = fetchers if config.cache.range_bytes + config.cache.disk_bytes >= _ROOM_AHEAD else None
-    images = ImageStore(client, _range_store(config), means, find_toc=toc_of, copies=copies, ahead=ahead)
-    return Upstream(client, images, settings.traffic, _local(config, means), (fetchers, unpackers))
+    trees = TreeStore(files)
+    images = ImageStore(client, _range_store(config), means, trees=trees, find_toc=toc_of, copies=copies, ahead=ahead)
+    return Upstream(client, images, settings.traffic, _local(config, means, trees), (fetchers, unpackers))
 
 
-def _local(config: Config, means: Means) -> Local | None:
+def _local(config: Config, means: Means, trees: TreeStore) -> Local | None:
     if config.local is None:
         return None
     folder = Path(config.local).expanduser()
@@ -105,7 +108,7 @@ def _local(config: Config, means: Means) -> Local | None:
     believing = replace(means.limits, verified_tar=0)  # what lies here
     own = replace(means, chunks=MemoryStore(config.cache.range_bytes), limits=believing)
     files = LocalImages(LocalFolder(folder), own)
-    return Local(files, ImageStore(files, MemoryStore(0), own))
+    return Local(files, ImageStore(files, MemoryStore(0), own, trees=trees))
 
 
 def layer_limits(limits: LimitsConfig) -> Limits:
@@ -148,7 +151,7 @@ def _copies(config: Config, passes: Passes) -> Copies | None:
     return Copies(config.cache_directory() / "spool", config.cache.spool_bytes, passes.run)
 
 
-def _column_store(config: Config) -> ColumnStore:
+def _index_files(config: Config) -> FileStore:
     if config.cache.index_bytes == 0:
-        return ColumnStore(NoFiles())
-    return ColumnStore(MappedFiles(config.cache_directory() / "indexes", config.cache.index_bytes))
+        return NoFiles()
+    return MappedFiles(config.cache_directory() / "indexes", config.cache.index_bytes)

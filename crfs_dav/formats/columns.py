@@ -19,7 +19,10 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, overload
+from functools import partial
+from itertools import accumulate, pairwise, repeat
+from operator import le
+from typing import Any
 
 import msgspec
 
@@ -36,7 +39,10 @@ ZEROS = -2
 NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
-_OUTLINED = 1 << 16  # entries whose pages are in memory at once
+_OUTLINED = 1024  # entries that are looked at at once
+_outline = partial(
+    tuple.__new__, Outline
+)  # of a tuple that has its fields; `Outline(...)` itself is a call of Python's
 _NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
 COLUMN_TYPES: Mapping[str, str] = {  # struct's letters, of the columns that `parts` names
     "text": "B",
@@ -125,6 +131,7 @@ class Columns:
         self._packed_ends.append(0)
         self._boundaries = array("q")
         self._boundaries_sorted = True
+        self.outline_id = ""  # of columns that lie in a file: what they were made of, and the check of its bytes
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -143,32 +150,42 @@ class Columns:
 
     def extend(self, rows: Sequence[Row]) -> None:
         """Append entries. Column by column: half the time of row by row."""
-        end = len(self._text)
-        text_ends = []
-        for row in rows:
-            end += len(row.text)
-            text_ends.append(end)
-        self._text.frombytes(b"".join([row.text for row in rows]))
-        self._text_ends.extend(text_ends)
-        self._kinds.extend([row.kind for row in rows])
-        self._modes.extend([row.mode for row in rows])
-        self._uids.extend([row.uid for row in rows])
-        self._gids.extend([row.gid for row in rows])
-        self._users.extend([row.user for row in rows])
-        self._groups.extend([row.group for row in rows])
-        self._mtimes.extend([row.mtime for row in rows])
-        self._sizes.extend([row.size for row in rows])
-        self._entry_digests.extend([row.digest for row in rows])
-        self._xattrs.extend([row.xattrs for row in rows])
-        self._first_chunks.extend([row.first_chunk for row in rows])
+        self.extend_by_column(
+            [row.text for row in rows],
+            kinds=[row.kind for row in rows],
+            modes=[row.mode for row in rows],
+            uids=[row.uid for row in rows],
+            gids=[row.gid for row in rows],
+            users=[row.user for row in rows],
+            groups=[row.group for row in rows],
+            mtimes=[row.mtime for row in rows],
+            sizes=[row.size for row in rows],
+            entry_digests=[row.digest for row in rows],
+            xattrs=[row.xattrs for row in rows],
+            first_chunks=[row.first_chunk for row in rows],
+        )
+
+    def extend_by_column(self, texts: Sequence[bytes], **columns: Sequence[int]) -> None:
+        """Append entries, whose values come by the names of their columns: all of them but `text` and `text_ends`."""
+        start = len(self._text)
+        self._text.frombytes(b"".join(texts))
+        self._text_ends.extend([start + end for end in accumulate(map(len, texts))])
+        self.extend_chunks_by_column(**columns)
 
     def extend_chunks(self, rows: Sequence[ChunkRow]) -> None:
         """Append chunks; those of one entry stand side by side, from its `first_chunk` on."""
-        self._offsets.extend([row.offset for row in rows])
-        self._inner_offsets.extend([row.inner_offset for row in rows])
-        self._file_offsets.extend([row.file_offset for row in rows])
-        self._chunk_sizes.extend([row.size for row in rows])
-        self._chunk_digests.extend([row.digest for row in rows])
+        self.extend_chunks_by_column(
+            offsets=[row.offset for row in rows],
+            inner_offsets=[row.inner_offset for row in rows],
+            file_offsets=[row.file_offset for row in rows],
+            chunk_sizes=[row.size for row in rows],
+            chunk_digests=[row.digest for row in rows],
+        )
+
+    def extend_chunks_by_column(self, **columns: Sequence[int]) -> None:
+        """Append chunks, whose values come by the names of their columns."""
+        for name, values in columns.items():
+            getattr(self, f"_{name}").extend(values)
 
     def add_digest(self, raw: bytes) -> int:
         """Position of a sha256 digest of 32 bytes; the one added last is not added twice."""
@@ -176,6 +193,13 @@ class Columns:
             self._digests.frombytes(raw)
             self._last_digest = raw
         return len(self._digests) // _DIGEST_SIZE
+
+    def add_digests(self, raw: bytes) -> int:
+        """Position of the first of several digests, one after the other."""
+        first = len(self._digests) // _DIGEST_SIZE + 1
+        self._digests.frombytes(raw)
+        self._last_digest = raw[-_DIGEST_SIZE:] or self._last_digest
+        return first
 
     def add_name(self, name: str) -> int:
         """Position of a user's or group's name, 0 where there are too many."""
@@ -197,6 +221,12 @@ class Columns:
         if offset != last:
             self._boundaries_sorted = self._boundaries_sorted and offset > last
             self._boundaries.append(offset)
+
+    def add_boundaries(self, offsets: Sequence[int]) -> None:
+        """Note that members begin at `offsets`."""
+        last = self._boundaries[-1] if self._boundaries else NONSENSE
+        self._boundaries_sorted = self._boundaries_sorted and all(map(le, [last, *offsets], offsets))
+        self._boundaries.extend(offsets)
 
     def finish(self, end: int) -> None:
         """Close the columns; `end` is where the last member ends: the TOC's offset."""
@@ -229,9 +259,10 @@ class Columns:
         return self._names
 
     @classmethod
-    def of_parts(cls, parts: Mapping[str, memoryview], owner_names: Sequence[str]) -> Columns:
+    def of_parts(cls, parts: Mapping[str, memoryview], owner_names: Sequence[str], *, outline_id: str = "") -> Columns:
         """Finished columns over memory that stays as it is: what `parts` and `owner_names` were."""
         columns = cls()
+        columns.outline_id = outline_id
         for name in COLUMN_TYPES:
             setattr(columns, f"_{name}", parts[name])
         columns._names = list(owner_names)
@@ -324,13 +355,25 @@ class Columns:
 
     def outline(self) -> Iterator[Outline]:
         """Name, kind and link name of each entry, straight off the columns."""
-        start = 0
-        for position, (end, kind) in enumerate(zip(self._text_ends, self._kinds, strict=True)):
-            name, _, link_name = bytes(self._text[start:end]).decode("utf-8", "surrogateescape").partition("\0")
-            yield Outline(name, KINDS[kind], link_name)
-            start = end
-            if position % _OUTLINED == 0:
-                let_go(self._text)
+        for first in range(0, len(self), _OUTLINED):
+            kinds = map(KINDS.__getitem__, self._kinds[first : first + _OUTLINED])
+            texts = self._texts(first, first + _OUTLINED)
+            has_links = any("\0" in text for text in texts)
+            names_and_links = [text.partition("\0")[::2] for text in texts] if has_links else zip(texts, repeat(""))
+            yield from (
+                _outline((name, kind, link)) for (name, link), kind in zip(names_and_links, kinds, strict=False)
+            )
+            let_go(self._text)
+
+    def _texts(self, first: int, end: int) -> list[str]:
+        """Texts of the entries `[first, end)`, decoded at once where they are ASCII."""
+        start = self._text_ends[first - 1] if first else 0
+        ends = [each - start for each in self._text_ends[first:end]]
+        block = bytes(self._text[start : start + ends[-1]])
+        if block.isascii():
+            text = block.decode("ascii")
+            return [text[before:after] for before, after in pairwise([0, *ends])]
+        return [block[before:after].decode("utf-8", "surrogateescape") for before, after in pairwise([0, *ends])]
 
     def _digest_hex(self, position: int) -> str:
         return bytes(self._digests[(position - 1) * _DIGEST_SIZE : position * _DIGEST_SIZE]).hex()
@@ -340,26 +383,6 @@ class Columns:
             return EMPTY
         packed = self._packed_xattrs[self._packed_ends[position - 1] : self._packed_ends[position]]
         return msgspec.msgpack.decode(packed, type=dict[str, bytes])
-
-
-class EntryList(Sequence[Entry]):
-    """The entries of `columns`, made one by one when asked for."""
-
-    def __init__(self, columns: Columns) -> None:
-        self._columns = columns
-
-    def __len__(self) -> int:
-        return len(self._columns)
-
-    @overload
-    def __getitem__(self, position: int) -> Entry: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, position: int | slice) -> Entry | Sequence[Entry]:
-        positions = range(len(self))[position]
-        if isinstance(positions, range):
-            return [self._columns.entry(each) for each in positions]
-        return self._columns.entry(positions)
 
 
 def _mtime(microseconds: int) -> datetime | None:

@@ -94,10 +94,11 @@ class ColumnStore:
             self._files.discard(key)
             return None
 
-    def save(self, layer: Digest, what: str, file: ColumnsFile) -> None:
-        """Keep columns, if there is room."""
+    def save(self, layer: Digest, what: str, file: ColumnsFile) -> ColumnsFile:
+        """Keep columns, if there is room: then those that are kept, out of this process's memory; else the same."""
         key = f"{layer}/{what}"
         self._files.put(key, list(dump_columns(file, key)))
+        return self.load(layer, what) or file
 
     @contextmanager
     def building(self, layer: Digest, what: str) -> Iterator[None]:

@@ -36,6 +36,7 @@ from crfs_dav.formats.candidate import Candidate, Means
 from crfs_dav.formats.chunks import ChunkLoader
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import cut, inflate
+from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.limits import Limits, bounded
 from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
@@ -99,10 +100,10 @@ def open_estargz(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, limits=limits)
-    what = _what(descriptor)
+    what, file = _what(descriptor), ColumnsFile(toc.columns)
     if what is not None:  # the TOC has passed its digest
-        candidate.means.columns.save(descriptor.digest, what, ColumnsFile(toc.columns))
-    return TocArchive(toc.columns, _loader(blob, descriptor, candidate.means), limits=limits)
+        file = candidate.means.columns.save(descriptor.digest, what, file)
+    return TocArchive(file.columns, _loader(blob, descriptor, candidate.means), limits=limits)
 
 
 def _toc_within(candidate: Candidate) -> _PackedToc | None:
@@ -188,6 +189,10 @@ class _TocDocument:
         return f"sha256:{self._hash.hexdigest()}"
 
     def pieces(self) -> Iterator[bytes]:
+        """As `_counted`."""
+        return hashed(self._counted(), self._hash)
+
+    def _counted(self) -> Iterator[bytes]:
         """The bytes that the tar header counts, no more and no less; what follows them is read to check the CRC."""
         head = b""
         while len(head) < _TAR_BLOCK:
@@ -196,7 +201,6 @@ class _TocDocument:
         for piece in chain([head[_TAR_BLOCK:]], self._content):
             part = piece[:missing]
             missing -= len(part)
-            self._hash.update(part)
             if part:
                 yield part
         if missing:

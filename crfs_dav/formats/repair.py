@@ -20,7 +20,8 @@ from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.gzipmember import MemberDecoder, cut, prefix
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.formats.tarheaders import TarNames, parse_headers
-from crfs_dav.formats.toc import REPLACEMENT, OddNames, Toc
+from crfs_dav.formats.toc import OddNames, Toc
+from crfs_dav.formats.tocbatch import REPLACEMENT
 from crfs_dav.readers import ReaderAt
 
 logger = logging.getLogger(__name__)

@@ -97,7 +97,7 @@ class _Stream:
             scan = self.kept()  # another process may have made it meanwhile
             if scan is None or not self._is_readable(scan):
                 scan = self._pass()
-                columns.save(self.digest, _WHAT, dump_scan(scan, self.packing))
+                scan = load_scan(columns.save(self.digest, _WHAT, dump_scan(scan, self.packing))) or scan
             return scan
 
     def _is_readable(self, scan: Scan) -> bool:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from crfs_dav.archive import Entry, Kind, Outline, Stat
 from crfs_dav.errors import Corrupt, OverLimit
-from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, NONSENSE, ChunkRow, Columns, EntryList, Row
+from crfs_dav.formats.columns import EPOCH, KINDS, NO_DIGEST, NONSENSE, ChunkRow, Columns, Row
+from crfs_dav.formats.entrylist import EntryList
 from crfs_dav.formats.limits import MIB, Limits
 from crfs_dav.formats.progress import to_nobody
 from crfs_dav.formats.sparse import Piece, SparseReader
@@ -209,6 +210,11 @@ class TarArchive:
         self._columns = columns
         self._content = content
         self._entries = EntryList(columns)
+
+    @property
+    def outline_id(self) -> str:
+        """What tells its outline from any other of the layer, `""` where it is kept nowhere."""
+        return self._columns.outline_id
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -12,16 +12,15 @@ import logging
 import posixpath
 import re
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, compress, islice, repeat
 
-from crfs_dav.archive import Kind
 from crfs_dav.errors import OverLimit
 from crfs_dav.formats.columns import (
     BAD_DIGEST,
     EPOCH,
-    KINDS,
     NO_DIGEST,
     NO_MTIME,
     NONSENSE,
@@ -31,19 +30,16 @@ from crfs_dav.formats.columns import (
     Row,
 )
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
+from crfs_dav.formats.tocbatch import INT_LIMIT, KIND_POSITIONS, LINKS, REG, REPLACEMENT, Batch, Rules, ordinary_batch
 from crfs_dav.formats.tocjson import TocEntry, parse_entries
 
 logger = logging.getLogger(__name__)
 
-REPLACEMENT = "\ufffd".encode()
-_INT_LIMIT = 1 << 62  # bytes; the largest size or offset believed
 _TAR_BLOCK = 512
 _DIGEST_SIZE = 32
 _SHA256_LENGTH = len("sha256:") + 64
 _MEMO_LIMIT = 1 << 16
-_KIND_POSITIONS = {kind.value: position for position, kind in enumerate(KINDS)}
-_REG = _KIND_POSITIONS[Kind.REG.value]
-_LINKS = (_KIND_POSITIONS[Kind.SYMLINK.value], _KIND_POSITIONS[Kind.HARDLINK.value])
+_FEW = 32  # entries that are taken one by one where one of them is odd
 _LONG_YEAR = re.compile(r"\d{5,}-")
 _MIN_MTIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 _MAX_MTIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
@@ -95,6 +91,7 @@ class _Intake:
         self._end = end
         self._hidden = hidden
         self._hidden_endings = tuple(name.encode() for name in hidden)
+        self._rules = Rules(end, self._hidden_endings, limits)
         self._limits = limits
         self._rows: list[Row] = []
         self._chunk_rows: list[ChunkRow] = []
@@ -117,38 +114,114 @@ class _Intake:
         self._entry_count += len(entries)
         if self._entry_count > self._limits.entries:
             raise OverLimit(f"TOC: more than {self._limits.entries} entries; expected fewer")
-        for entry in entries:
-            if entry.type == "chunk":
-                self._add_chunk(entry)
-            else:
-                self._add_entry(entry)
+        self._add(entries)
         columns = self.toc.columns
-        columns.extend(self._rows)
-        columns.extend_chunks(self._chunk_rows)
-        self._rows, self._chunk_rows = [], []
         if columns.text_size > self._limits.text_in_all:
             raise OverLimit(f"TOC: more than {self._limits.text_in_all} bytes of names; expected fewer")
         if columns.xattrs_size > self._limits.xattrs_in_all:
             raise OverLimit(f"TOC: more than {self._limits.xattrs_in_all} bytes of xattrs; expected fewer")
 
+    def _add(self, entries: list[TocEntry]) -> None:
+        """All at once where nothing is odd; else by halves, down to a few that are taken one by one."""
+        batch = ordinary_batch(entries, self._rules)
+        if batch is not None:
+            self._add_batch(batch)
+            self._follow(entries, batch)
+        elif len(entries) > _FEW:
+            middle = len(entries) // 2
+            self._add(entries[:middle])
+            self._add(entries[middle:])
+        else:
+            self._add_each(entries)
+
+    def _add_batch(self, batch: Batch) -> None:
+        columns, fields = self.toc.columns, batch.fields
+        digests = batch.digest_positions(columns.add_digests(batch.digests))
+        chunks_before = accumulate(batch.has_chunk, initial=self._chunk_count)
+        columns.extend_by_column(
+            batch.texts,
+            kinds=batch.kinds,
+            sizes=batch.sizes,
+            modes=[mode & 0o7777 for mode in fields.mode],
+            uids=[uid & 0xFFFF_FFFF for uid in fields.uid],
+            gids=[gid & 0xFFFF_FFFF for gid in fields.gid],
+            users=self._owners(self._user_names, fields.uid, fields.user_name),
+            groups=self._owners(self._group_names, fields.gid, fields.group_name),
+            mtimes=list(map(self._mtime, fields.modtime)),
+            entry_digests=digests,
+            xattrs=[self._xattrs_position(xattrs) if xattrs else 0 for xattrs in fields.xattrs],
+            first_chunks=list(islice(chunks_before, len(batch.kinds))),
+        )
+        self._add_chunks(batch, digests)
+
+    def _add_chunks(self, batch: Batch, digests: list[int]) -> None:
+        columns, fields = self.toc.columns, batch.fields
+        offsets = batch.of_chunks(fields.offset)
+        chunk_digests = zip(batch.of_chunks(digests), compress(fields.chunk_digest, batch.has_chunk), strict=True)
+        columns.extend_chunks_by_column(
+            offsets=offsets,
+            inner_offsets=batch.of_chunks(fields.inner_offset),
+            file_offsets=[0] * len(offsets),
+            chunk_sizes=[
+                said or size
+                for said, size in zip(batch.of_chunks(fields.chunk_size), batch.of_chunks(batch.sizes), strict=True)
+            ],
+            chunk_digests=[position if said else NO_DIGEST for position, said in chunk_digests],
+        )
+        columns.add_boundaries(batch.boundaries)
+        self._chunk_count += len(offsets)
+
+    def _follow(self, entries: list[TocEntry], batch: Batch) -> None:
+        """Be as after taking the entries of `batch` one by one."""
+        if True in batch.has_chunk:
+            last = entries[len(entries) - 1 - batch.has_chunk[::-1].index(True)]
+            self._begin(last, REG)
+            self._expect_header(last.offset, -last.inner_offset)
+        self._begin(entries[-1], batch.kinds[-1])
+        self._file_chunks = int(batch.has_chunk[-1])
+        self._is_open = True
+
+    def _add_each(self, entries: list[TocEntry]) -> None:
+        for entry in entries:
+            if entry.type == "chunk":
+                self._add_chunk(entry)
+            else:
+                self._add_entry(entry)
+        self.toc.columns.extend(self._rows)
+        self.toc.columns.extend_chunks(self._chunk_rows)
+        self._rows, self._chunk_rows = [], []
+
     def _add_entry(self, entry: TocEntry) -> None:
-        kind = _KIND_POSITIONS.get(entry.type, NONSENSE)
-        is_reg = kind == _REG
+        kind = KIND_POSITIONS.get(entry.type, NONSENSE)
         name = entry.name.encode()
-        link_name = entry.link_name.encode() if kind in _LINKS else b""
+        link_name = entry.link_name.encode() if kind in LINKS else b""
         self._is_open = self._keeps(entry, kind, name, link_name)
         if self._is_open:
             text = name + b"\0" + link_name if link_name else name
             self._rows.append(self._row(entry, kind, text))
             if REPLACEMENT in text:
                 self._note_odd_name()
+        self._begin(entry, kind)
+        if self._content_end:
+            self.toc.columns.add_boundary(self._content_end)
+        if kind == REG and entry.offset and self._size:
+            self._add_chunk(entry)
+
+    def _begin(self, entry: TocEntry, kind: int) -> None:
+        """Chunks belong to `entry` from now on."""
+        is_reg = kind == REG
         self._size = _checked(entry.size) if is_reg else 0
         self._file_chunks = 0
         self._content_end = entry.end_offset if is_reg and 0 < entry.end_offset < self._end else 0
-        if self._content_end:
-            self.toc.columns.add_boundary(self._content_end)
-        if is_reg and entry.offset and self._size:
-            self._add_chunk(entry)
+
+    def _expect_header(self, offset: int, content_offset: int) -> None:
+        """Note where the next tar header is, behind the chunk whose member begins at `offset`.
+
+        `content_offset` is where the file's first byte would be, counted backwards from the member's start.
+        """
+        self._header_member = self._content_end or offset
+        padded = _padded(self._size) - (self._size if self._content_end else content_offset)
+        self._header_inner_offset = min(max(0, padded), INT_LIMIT)
 
     def _keeps(self, entry: TocEntry, kind: int, name: bytes, link_name: bytes) -> bool:
         """True unless the entry is the format's own, or one that nobody could show."""
@@ -166,14 +239,14 @@ class _Intake:
         return Row(
             text=text,
             kind=kind,
-            size=_checked(entry.size) if kind == _REG else 0,
+            size=_checked(entry.size) if kind == REG else 0,
             mode=entry.mode & 0o7777,
             uid=entry.uid & 0xFFFF_FFFF,
             gid=entry.gid & 0xFFFF_FFFF,
             user=self._owner(self._user_names, entry.uid, entry.user_name),
             group=self._owner(self._group_names, entry.gid, entry.group_name),
             mtime=self._mtime(entry.modtime),
-            digest=self._digest(entry.digest) if kind == _REG else NO_DIGEST,
+            digest=self._digest(entry.digest) if kind == REG else NO_DIGEST,
             xattrs=self._xattrs_position(entry.xattrs) if entry.xattrs else 0,
             first_chunk=self._chunk_count,
         )
@@ -185,9 +258,7 @@ class _Intake:
         size = _checked(entry.chunk_size) or self._size - file_offset
         if offset != NONSENSE:
             self.toc.columns.add_boundary(offset)
-            self._header_member = self._content_end or offset
-            padded = _padded(self._size) - (self._size if self._content_end else file_offset - inner_offset)
-            self._header_inner_offset = min(max(0, padded), _INT_LIMIT)
+            self._expect_header(offset, file_offset - inner_offset)
         if entry.chunk_type == "zeros":
             offset = ZEROS
         self._file_chunks += 1
@@ -208,6 +279,11 @@ class _Intake:
         if name and len(name) <= self._limits.component and (number in names or len(names) < _MEMO_LIMIT):
             names[number] = self.toc.columns.add_name(name)
         return names.get(number, 0)
+
+    def _owners(self, names: dict[int, int], numbers: Sequence[int], said: Sequence[str]) -> list[int]:
+        if any(said):
+            return [self._owner(names, number, name) for number, name in zip(numbers, said, strict=True)]
+        return list(map(names.get, numbers, repeat(0))) if names else [0] * len(numbers)
 
     def _digest(self, text: str) -> int:
         """Position of a digest in the columns; a file's and its only chunk's are alike, so the last is kept."""
@@ -284,7 +360,7 @@ def _link_name_flaw(link_name: bytes, limits: Limits) -> str:
 
 
 def _checked(number: int) -> int:
-    return number if 0 <= number < _INT_LIMIT else NONSENSE
+    return number if 0 <= number < INT_LIMIT else NONSENSE
 
 
 def _padded(size: int) -> int:

@@ -8,7 +8,8 @@ from typing import overload
 from crfs_dav.archive import Entry, Kind, Outline, Stat
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
-from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, ZEROS, Columns, EntryList
+from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, ZEROS, Columns
+from crfs_dav.formats.entrylist import EntryList
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.readers import BytesReader, ReaderAt
@@ -25,6 +26,11 @@ class TocArchive:
         self._loader = loader
         self._limits = limits
         self._entries = EntryList(columns)
+
+    @property
+    def outline_id(self) -> str:
+        """What tells its outline from any other of the layer, `""` where it is kept nowhere."""
+        return self._columns.outline_id
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -40,6 +40,7 @@ from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.estargz import HIDDEN
 from crfs_dav.formats.gzipmember import cut
+from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.repair import repair_names
 from crfs_dav.formats.toc import Toc, load_toc
@@ -108,10 +109,10 @@ def open_zstdchunked(candidate: Candidate) -> Archive | None:
             "layer %s: %d entries left out, the first: %s", descriptor.digest, toc.skipped, toc.first_skipped
         )
     repair_names(toc, blob, decode, limits=limits)
-    what = _what(descriptor)
+    what, file = _what(descriptor), ColumnsFile(toc.columns)
     if what is not None:  # the manifest has passed its digest
-        candidate.means.columns.save(descriptor.digest, what, ColumnsFile(toc.columns))
-    return _archive(toc.columns, blob, descriptor, candidate.means)
+        file = candidate.means.columns.save(descriptor.digest, what, file)
+    return _archive(file.columns, blob, descriptor, candidate.means)
 
 
 def open_kept_zstdchunked(blob: ReaderAt, descriptor: Descriptor, means: Means) -> Archive | None:
@@ -181,10 +182,12 @@ class _Document:
         return f"sha256:{self._hash.hexdigest()}"
 
     def pieces(self) -> Iterator[bytes]:
+        return hashed(self._decoded(), self._hash)
+
+    def _decoded(self) -> Iterator[bytes]:
         size = 0
         for piece in decode(cut(self._stored)):
             size += len(piece)
             if size > self._limit:
                 raise OverLimit(f"manifest: more than {self._limit} bytes decoded; expected fewer")
-            self._hash.update(piece)
             yield piece

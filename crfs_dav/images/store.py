@@ -27,6 +27,7 @@ from crfs_dav.formats.probe import Probe, probe
 from crfs_dav.images.documents import keep_document, kept_document
 from crfs_dav.images.expiring import Expiring
 from crfs_dav.images.kept import Kept
+from crfs_dav.images.trees import NOT_KEPT, TreeStore
 from crfs_dav.names import Digest, Registry, Repository
 from crfs_dav.oci import (
     MANIFEST_SIZE_LIMIT,
@@ -43,7 +44,6 @@ from crfs_dav.oci import (
 )
 from crfs_dav.readers import ByteStore, ReaderAt
 from crfs_dav.sparethreads import SpareThreads
-from crfs_dav.tree.layer import build_tree
 from crfs_dav.tree.links import follow_links
 from crfs_dav.tree.node import Directory
 from crfs_dav.tree.overlay import merge
@@ -132,11 +132,13 @@ class ImageStore:
         ranges: ByteStore,
         means: Means,
         *,
+        trees: TreeStore = NOT_KEPT,
         find_toc: FindToc = _no_toc,
         copies: Copies | None = None,
         ahead: SpareThreads | None = None,
     ) -> None:
         self._ahead = ahead
+        self._trees = trees
         self._find_toc = find_toc
         self._copies = copies
         self._client = client
@@ -265,7 +267,7 @@ class ImageStore:
             _log.info("%s@%s: no layer that can be read file by file", repository, descriptor.digest)
             return Layer(descriptor, None, flaw=_NO_FORMAT)
         diff_id = archive.diff_id if isinstance(archive, ReadThrough) else None
-        tree = build_tree(archive, str(descriptor.digest))
+        tree = self._trees.tree(descriptor.digest, archive)
         return Layer(descriptor, tree, len(archive.entries), diff_id=diff_id)
 
     def _means_of(self, repository: Repository) -> Means:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 
-from crfs_dav.archive import Archive, Kind
+from crfs_dav.archive import Archive, Kind, Outline
 from crfs_dav.tree.skeleton import NO_POSITION, Path, RowKind, Skeleton, clean, encode_name
 
 DEPTH_LIMIT = 200  # components of a path
@@ -22,6 +22,8 @@ LINK_LIMIT = 40  # symlinks on one path, as in Linux
 TARGET_LIMIT = 4096  # characters of a link's target, as in Linux
 IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 bytes while building
 _HEADS_LIMIT = 4096
+_BATCH = 1024  # entries
+_NO_NAMES = frozenset({"", ".", ".."})
 _SORTED_AT_ONCE = 1 << 14  # names of one directory
 _WHITEOUT = b".wh."
 _Chains = tuple["array[int]", "array[int]"]  # first child and next sibling of each row, 0 for none
@@ -40,8 +42,7 @@ def build_skeleton(archive: Archive, layer_id: str, *, through: Mapping[Path, st
     builder = _Builder(archive)
     for path, target in through.items():
         builder.add_write_through(path, target)
-    for position, (name, kind, _) in enumerate(archive.outline()):
-        builder.add(position, name, kind)
+    builder.add_all(archive.outline())
     skeleton = builder.finish()
     for why, count in builder.dropped.items():
         _log.warning("layer %s: %d entries left out: %s, first %r", layer_id, count, why, builder.examples[why][:200])
@@ -53,6 +54,7 @@ class _Builder:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._bases: list[str] = []  # of the last rows, on their way into the names
         self._names = bytearray()
         self._ends = array("I", [0])
         self._parents = array("I", [0])
@@ -76,10 +78,29 @@ class _Builder:
             self._linkable[parent, path[-1]] = row
             self._through[row] = target
 
+    def add_all(self, outline: Iterable[Outline]) -> None:
+        """Take in all entries. What most of them are costs a few steps: files in known directories, replacing none."""
+        heads, linkable, depths = self._heads, self._linkable, self._depths
+        entries = enumerate(outline)
+        while batch := list(islice(entries, _BATCH)):
+            for position, (name, kind, _) in batch:
+                head, _, base = name.rpartition("/")
+                parent = heads.get(head)
+                is_usual = kind is Kind.REG and base not in _NO_NAMES and "\0" not in name
+                if is_usual and parent is not None and depths[parent] < DEPTH_LIMIT and (parent, base) not in linkable:
+                    self._parents.append(parent)
+                    self._positions.append(position)
+                    self._kinds.append(RowKind.REG)
+                    depths.append(depths[parent] + 1)
+                    self._bases.append(base)
+                else:
+                    self.add(position, name, kind)
+            self._store_names()
+
     def add(self, position: int, name: str, kind: Kind) -> None:
         """Take in the entry at `position`."""
         head, _, base = name.rstrip("/").rpartition("/")
-        if base in ("", ".", "..") or "\0" in name:
+        if base in _NO_NAMES or "\0" in name:
             components = clean(name)
             if not name or "\0" in name or not (components or kind is Kind.DIR):
                 self._drop("no name for it", name)
@@ -105,7 +126,7 @@ class _Builder:
                 self._linkable[key] = replaced
                 self._positions[replaced] = position
                 return
-            self._heads = {"": 0}
+            self._forget_heads()
         row = self._append(parent, base, row_kind, position)
         if row_kind is RowKind.DIR or row_kind is RowKind.SYMLINK:
             self._linkable[key] = row
@@ -115,9 +136,21 @@ class _Builder:
         self._positions.append(position)
         self._kinds.append(kind)
         self._depths.append(self._depths[parent] + 1)
-        self._names += encode_name(base)
-        self._ends.append(len(self._names))
+        self._bases.append(base)
+        if len(self._bases) >= _BATCH:
+            self._store_names()
         return len(self._kinds) - 1
+
+    def _store_names(self) -> None:
+        joined, start = "".join(self._bases), len(self._names)
+        names = self._bases if joined.isascii() else list(map(encode_name, self._bases))
+        self._names += encode_name(joined)
+        self._ends.extend([start + end for end in accumulate(map(len, names))])
+        self._bases.clear()
+
+    def _forget_heads(self) -> None:
+        self._heads.clear()
+        self._heads[""] = 0
 
     def _drop(self, why: str, name: str) -> None:
         self.dropped[why] += 1
@@ -128,7 +161,7 @@ class _Builder:
         row = self._directory(components, self._imply) if len(components) < DEPTH_LIMIT else None
         if row is not None:
             if len(self._heads) >= _HEADS_LIMIT:
-                self._heads = {"": 0}
+                self._forget_heads()
             self._heads[head] = row
         return row
 
@@ -174,7 +207,8 @@ class _Builder:
 
     def finish(self) -> Skeleton:
         """The tree of what is left, its hard links resolved."""
-        order, starts, counts = self._sort_children()
+        self._store_names()
+        order, starts, counts, implied = self._sort_children()
         skeleton = Skeleton(
             self._names,
             self._ends,
@@ -184,28 +218,44 @@ class _Builder:
             order,
             starts,
             counts,
+            implied,
             self._unresolved,
         )
-        for row in skeleton.order:
+        for row in skeleton.order if RowKind.HARDLINK in self._kinds else ():
             if self._kinds[row] == RowKind.HARDLINK:
                 self._resolve_hard_link(row, skeleton)
         return skeleton
 
-    def _sort_children(self) -> tuple[array[int], array[int], array[int]]:
-        firsts, nexts = self._sibling_chains()
-        order, counts = array("I"), array("I", bytes(4 * len(firsts)))
+    def _sort_children(self) -> tuple[array[int], array[int], array[int], array[int]]:
+        """The columns `order`, `starts`, `counts` and `implied`."""
+        chains = self._sibling_chains()
+        firsts = chains[0]
+        order, counts, implied = array("I"), array("I", bytes(4 * len(firsts))), array("I")
         directories = [0]
         while directories:
             directory = directories.pop()
-            rows = self._by_name(_chain(firsts[directory], nexts))
-            start = len(order)
-            for row in self._last_of_each_name(directory, rows, (firsts, nexts)):
-                if self._kinds[row] != RowKind.WRITE_THROUGH:
-                    order.append(row)
-                if self._kinds[row] == RowKind.DIR:
-                    directories.append(row)
-            firsts[directory], counts[directory] = start, len(order) - start
-        return order, firsts, counts
+            rows = self._in_order(directory, chains)
+            kinds = bytes(map(self._kinds.__getitem__, rows))
+            below = [row for row, kind in zip(rows, kinds, strict=True) if kind == RowKind.DIR]
+            directories += below
+            implied.extend([row for row in below if self._positions[row] == NO_POSITION])
+            if RowKind.WRITE_THROUGH in kinds:
+                rows = [row for row in rows if self._kinds[row] != RowKind.WRITE_THROUGH]
+            firsts[directory], counts[directory] = len(order), len(rows)
+            order.extend(rows)
+        return order, firsts, counts, implied
+
+    def _in_order(self, directory: int, chains: _Chains) -> Sequence[int]:
+        """Rows of the directory's children by name, of equal names one."""
+        rows = list(islice(_chain(chains[0][directory], chains[1]), _SORTED_AT_ONCE))
+        if len(rows) < _SORTED_AT_ONCE:
+            names, ends = self._names, self._ends
+            pairs = [(names[ends[row - 1] : ends[row]], row) for row in rows]
+            pairs.sort()
+            if all(earlier[0] != later[0] for earlier, later in pairwise(pairs)):
+                return [row for _, row in pairs]
+        sorted_rows = self._by_name(_chain(chains[0][directory], chains[1]))
+        return array("I", self._last_of_each_name(directory, sorted_rows, chains))
 
     def _by_name(self, rows: Iterator[int]) -> Iterator[int]:
         """`rows` by name, those of equal names as they came; with few names in memory, however many there are."""

@@ -27,7 +27,12 @@ _NOTHING: Mapping[int, Node] = MappingProxyType({})
 
 def build_tree(archive: Archive, layer_id: str) -> LayerTree:
     """Root directory of the archive's tree."""
-    return LayerTree(_Source(archive, layer_id), build_skeleton(archive, layer_id, through={}))
+    return tree_of(archive, layer_id, build_skeleton(archive, layer_id, through={}))
+
+
+def tree_of(archive: Archive, layer_id: str, skeleton: Skeleton) -> LayerTree:
+    """Root directory of the tree that `skeleton`, built before of the same outline, is the shape of."""
+    return LayerTree(_Source(archive, layer_id), skeleton)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,11 @@ class LayerTree:
         self._listings: LRU[int, Mapping[str, Node]] = LRU(_LISTINGS)
 
     @property
+    def skeleton(self) -> Skeleton:
+        """Its shape."""
+        return self._skeleton
+
+    @property
     def layer_id(self) -> str:
         """What the layer is called in content ids and in the log."""
         return self._source.layer_id
@@ -73,9 +83,7 @@ class LayerTree:
     def implied_directories(self) -> Iterator[Path]:
         """Paths of the directories that the archive does not list, and of those above them; parents first."""
         rows: set[int] = set()
-        for row in self._skeleton.order:
-            if self._skeleton.positions[row] != NO_POSITION:
-                continue
+        for row in self._skeleton.implied:
             while row and row not in rows:
                 rows.add(row)
                 row = self._skeleton.parents[row]

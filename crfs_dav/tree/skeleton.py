@@ -2,7 +2,7 @@
 
 A row is something with a name in a directory; row 0 is the root. Rows stand in the order in which the archive
 mentions them, so a parent always comes before its children. Rows that something later replaced stay in the columns
-but in no directory. Immutable, for any thread.
+but in no directory. Columns may lie in a mapped file. Immutable, for any thread.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TypeAlias
 
 Path = tuple[str, ...]
+Column: TypeAlias = "array[int] | memoryview"
 
 NO_POSITION = -1  # of a row that the archive does not list
 
@@ -35,21 +37,22 @@ class RowKind(IntEnum):
 class Skeleton:
     """Columns by row; children of a directory are `order[starts[row] : starts[row] + counts[row]]`, by name."""
 
-    names: bytearray  # of all rows, one after the other
-    ends: array[int]  # where a row's name ends; it begins where the row before ends
-    parents: array[int]
-    positions: array[int]  # in the archive's entries
-    kinds: bytearray
-    order: array[int]
-    starts: array[int]
-    counts: array[int]
+    names: bytearray | memoryview  # of all rows, one after the other
+    ends: Column  # where a row's name ends; it begins where the row before ends
+    parents: Column
+    positions: Column  # in the archive's entries
+    kinds: bytearray | memoryview
+    order: Column
+    starts: Column
+    counts: Column
+    implied: Column  # rows of directories in the tree that the archive does not list
     unresolved: Mapping[int, Path]  # target of each UNRESOLVED row
 
     def children(self, directory: int) -> Iterator[tuple[str, int]]:
         """Name and row of each child, by name."""
         names, ends = self.names, self.ends
         for row in self._child_rows(directory):
-            yield names[ends[row - 1] : ends[row]].decode("utf-8", "surrogatepass"), row
+            yield str(names[ends[row - 1] : ends[row]], "utf-8", "surrogatepass"), row
 
     def child(self, directory: int, name: str) -> int | None:
         """Row of the child called `name`, by bisection: some microseconds even among a million."""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.archive import Kind
-from crfs_dav.formats.columns import KINDS, ChunkRow, Columns, EntryList, Row
+from crfs_dav.formats.columns import KINDS, ChunkRow, Columns, Row
+from crfs_dav.formats.entrylist import EntryList
 from crfs_dav.formats.toc import load_toc
 from tests.support.stargz import Toc, go_json
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import Means
-from crfs_dav.formats.columns import Columns, EntryList
+from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile, dump_columns, load_columns
 from crfs_dav.formats.columnstore import ColumnStore
 from crfs_dav.formats.detect import open_archive
+from crfs_dav.formats.entrylist import EntryList
 from crfs_dav.formats.toc import load_toc
 from crfs_dav.names import digest_of
 from crfs_dav.readers import BytesReader, ReaderAt
