@@ -14,18 +14,18 @@ else:
 
 
 def zstd_frame(data: bytes | bytearray, level: int) -> bytes:
-    """`data` as one frame with a checksum."""
-    return zstd_frame_of([data], level)
+    """`data` as one frame with a checksum and its size, which makes tables and window no larger than it needs."""
+    return zstd.compress(data, options=_options(level))
 
 
 def zstd_frame_of(pieces: Iterable[bytes | bytearray], level: int) -> bytes:
-    """`pieces` as one frame with a checksum; does not tell its content's size where it could not know."""
-    options: dict[int, int] = {
-        zstd.CompressionParameter.compression_level: level,
-        zstd.CompressionParameter.checksum_flag: 1,
-    }
-    stream = zstd.ZstdCompressor(options=options)
+    """`pieces` as one frame with a checksum; does not tell its content's size, which is not known at the start."""
+    stream = zstd.ZstdCompressor(options=_options(level))
     return b"".join([*(stream.compress(piece) for piece in pieces), stream.flush()])
+
+
+def _options(level: int) -> dict[int, int]:
+    return {zstd.CompressionParameter.compression_level: level, zstd.CompressionParameter.checksum_flag: 1}
 
 
 def skippable(data: bytes) -> bytes:
