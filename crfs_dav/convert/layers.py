@@ -36,6 +36,7 @@ from crfs_dav.readers import ReaderIO
 
 _BUFFER_SIZE = 1 << 20  # bytes
 _AT_ONCE = 2  # each with a reader of its own; what counts are the threads that compress, which all share
+_LARGE_MEMBER = 8 << 20  # bytes; of larger ones, two layers hold more than 300 MB: then one is converted at a time
 _UNPACKED = 4  # times as large as packed, of usual layers
 
 
@@ -58,7 +59,7 @@ def convert_layers(
     on_progress(SpaceNeeded(temporary_folder(options), _space(parts, options)))
     with (
         ThreadPoolExecutor(options.threads, thread_name_prefix="compress") as packers,
-        ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="layer") as pool,
+        ThreadPoolExecutor(_at_once(options), thread_name_prefix="layer") as pool,
     ):
         work = _Work(source, target, Tools(options, packers), on_progress)
         try:
@@ -169,13 +170,18 @@ def _wait(futures: Sequence[Future[Result]]) -> None:
         future.result()
 
 
+def _at_once(options: Options) -> int:
+    """Layers under way at one time."""
+    return 1 if options.write.chunk_size + options.write.min_chunk_size > _LARGE_MEMBER else _AT_ONCE
+
+
 def _space(parts: Sequence[Part], options: Options) -> int:
     """Bytes that the largest parts take that may be under way at once; eStargz is a little larger than gzip.
 
     Layers that are merged, or put in another order, lie there unpacked as well.
     """
     sizes = sorted((_space_of(part, options) for part in parts), reverse=True)
-    return sum(sizes[:_AT_ONCE])
+    return sum(sizes[: _at_once(options)])
 
 
 def _space_of(part: Part, options: Options) -> int:

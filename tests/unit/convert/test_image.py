@@ -299,6 +299,13 @@ def test_progress_tells_each_layer_from_its_start_to_its_end(rig: Rig) -> None:
     assert rig.told(Planned) == [Planned((done.layer,))]
 
 
+def test_layers_of_large_chunks_are_converted_one_at_a_time(rig: Rig) -> None:
+    rig.registry.add_image("my/image", "1", [(targz_of(BASE), {}), (targz_of(UPPER), {}), (targz_of(TOP), {})])
+    rig.convert(options=Options(WriteOptions(chunk_size=16 << 20)))
+    told = [type(event) for event in rig.events if isinstance(event, LayerStarted | LayerDone)]
+    assert told == [LayerStarted, LayerDone] * 3
+
+
 class Interrupted(Exception):
     pass
 
