@@ -45,7 +45,7 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         "--platform",
         action="append",
         metavar="OS/ARCH[/VARIANT]",
-        help="of an image for several: take this one only, or those that are given; all of them by default",
+        help="of an image for several: take this one only, or those given; `all`, the default, for all of them",
     )
     shape = convert.add_mutually_exclusive_group()
     shape.set_defaults(shape="layered")
@@ -79,14 +79,16 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         type=_size,
         default=4 << 20,
         metavar="SIZE",
-        help="larger files are cut into chunks that can be fetched alone (default: 4M)",
+        help="larger files are cut into chunks that can be fetched alone: 4K to 16M (default: 4M); "
+        "where that and --min-chunk-size make more than 8M, layers are converted one at a time",
     )
     convert.add_argument(
         "--min-chunk-size",
         type=_size,
         default=0,
         metavar="SIZE",
-        help="smaller files are packed together up to this size: a smaller layer, coarser to read (default: off)",
+        help="smaller files are packed together up to this size: a smaller layer, coarser to read; 4K to 16M, "
+        "not for stargz (default: off)",
     )
     convert.add_argument(
         "--level", type=int, metavar="N", help="of compression: 0 to 12 (default: 6); of zstd 1 to 22 (default: 9)"
@@ -96,6 +98,7 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         type=Path,
         metavar="FILE",
         help="list of paths, one a line: these files come first in their layers, where runtimes fetch them ahead; "
+        "those that a layer lacks are passed over; "
         "each layer is unpacked to the folder for temporary files meanwhile",
     )
     convert.add_argument("--dry-run", action="store_true", help="do all of it, but write nothing to DESTINATION")

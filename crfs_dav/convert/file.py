@@ -5,11 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from crfs_dav.convert.documents import layer_type
 from crfs_dav.convert.events import Fate, LayerDone, LayerRead, LayerStarted, LayerWritten, OnProgress, Planned
 from crfs_dav.convert.filereader import FileReader
 from crfs_dav.convert.layer import CheckedTar, Tools, write_tar
 from crfs_dav.convert.options import Options, Report
 from crfs_dav.errors import Corrupt, NotFound
+from crfs_dav.formats.writing import Format
 from crfs_dav.layout import written
 from crfs_dav.names import Digest
 from crfs_dav.oci import OCI_LAYER_GZIP, Descriptor
@@ -34,11 +36,13 @@ def _convert(blob: FileReader, destination: Path, options: Options, on_progress:
     layer = Descriptor(OCI_LAYER_GZIP, _NO_DIGEST, blob.size)
     on_progress(Planned((layer,)))
     on_progress(LayerStarted(layer))
+    is_zstd = options.write.format is Format.ZSTD_CHUNKED
     content = CheckedTar(blob, None, None, lambda size: on_progress(LayerRead(layer, size)))
     with written(destination) as out, ThreadPoolExecutor(options.threads, thread_name_prefix="compress") as pool:
         tools = Tools(options, pool)
         found = write_tar(content.pieces(), out, tools, lambda size: on_progress(LayerWritten(layer, size)))
-    result = Descriptor(OCI_LAYER_GZIP, found.digest, found.size)
+    media_type = layer_type(layer.media_type, "zstd" if is_zstd else "gzip", is_oci=True)
+    result = Descriptor(media_type, found.digest, found.size)
     done = LayerDone(layer, result, Fate.CONVERTED, was_there=False)
     on_progress(done)
     return Report(result, (done,), ())

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 from crfs_dav.convert.documents import layer_type
 from crfs_dav.convert.options import Options
-from crfs_dav.errors import Corrupt
+from crfs_dav.errors import Corrupt, NoRoom
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
 from crfs_dav.formats.gzipmember import MemberDecoder, cut
 from crfs_dav.formats.order import prioritize
@@ -95,10 +95,18 @@ def write_tar(tar: Iterator[bytes], file: BinaryIO, tools: Tools, on_written: On
 def _write_ordered(tar: Iterator[bytes], out: BinaryIO, tools: Tools) -> Written:
     """What is written of the tar in another order: meanwhile all of it lies in a temporary file."""
     with temporary_file(tools.options) as file:
-        for piece in tar:
-            file.write(piece)
+        _fill(file, tar)
         ordered = prioritize(file, tools.options.write.prioritized)
         return tools.write(ordered.pieces, out, prioritized=ordered.count)
+
+
+def _fill(file: BinaryIO, tar: Iterator[bytes]) -> None:
+    """Have all of `tar` in a temporary file; raises NoRoom."""
+    for piece in tar:
+        try:
+            file.write(piece)
+        except OSError as error:
+            raise NoRoom(f"temporary file: {error.strerror or error}; expected room") from None
 
 
 def _described(layer: Descriptor, written: Written, options: Options) -> Descriptor:

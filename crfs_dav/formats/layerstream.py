@@ -81,7 +81,7 @@ class LayerStream(TarStream):
         try:
             return act()
         except Corrupt as error:
-            place = f" at or after the entry {self._last[:200]!r}" if self._last else ""
+            place = f", at or after the entry {self._last[:200]!r}" if self._last else ""
             raise Corrupt(f"{error}{place}") from None
 
     def _check_writers_own(self, header: TarHeader) -> None:

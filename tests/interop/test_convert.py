@@ -170,14 +170,19 @@ def small_disk(tools: None, tmp_path: Path) -> Iterator[Path]:
         run(["umount", folder])
 
 
-@pytest.mark.parametrize("place", ["temporary", "layout", "file"])
+@pytest.mark.parametrize("place", ["temporary", "layout", "file", "unpacked file"])
 def test_a_disk_that_is_full_is_told_of_and_left_clean(
-    registry: RealRegistry, noise: Path, small_disk: Path, place: str
+    registry: RealRegistry, noise: Path, small_disk: Path, place: str, tmp_path: Path
 ) -> None:
     if place == "temporary":
         arguments = ["--temp-dir", str(small_disk), f"oci:{noise}:plain", f"{registry.host}/full/disk:x"]
     elif place == "layout":
         arguments = [f"oci:{noise}:plain", f"oci:{small_disk}/layout:x"]
+    elif place == "unpacked file":
+        wanted = tmp_path / "wanted"
+        wanted.write_text("noise\n")
+        more = ["--prioritize", str(wanted), "--temp-dir", str(small_disk)]
+        arguments = [*more, f"file:{noise.parent}/layer.tar", f"file:{tmp_path}/layer.stargz"]
     else:
         arguments = [f"file:{noise.parent}/layer.tar", f"file:{small_disk}/layer.stargz"]
 
@@ -185,7 +190,8 @@ def test_a_disk_that_is_full_is_told_of_and_left_clean(
 
     assert (result.returncode, result.stdout) == (1, "")
     assert "No space left on device" in result.stderr
-    assert ("layer sha256:" in result.stderr) == (place != "file")
+    assert ("layer sha256:" in result.stderr) == (place in ("temporary", "layout"))
+    assert ("temporary file" in result.stderr) == (place in ("temporary", "unpacked file"))
     assert "Traceback" not in result.stderr
     assert not [path for path in small_disk.rglob("*") if path.is_file()]
     assert not is_tagged(registry, "full/disk:x")
