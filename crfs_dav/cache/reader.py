@@ -13,6 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from math import inf
 
@@ -156,15 +157,15 @@ class CachedReader:
         if len(request) == 1:
             yield self._checked((start, end), self._blob.read_at(start, end - start))
             return
-        pieces = stream(self._blob, start, end - start)
         rest = b""
-        for flight in request:
-            size = flight.span[1] - flight.span[0]
-            data = bytearray(rest)
-            while len(data) < size and (piece := next(pieces, b"")):
-                data += piece
-            yield self._checked(flight.span, bytes(data[:size]))
-            rest = bytes(data[size:])
+        with closing(stream(self._blob, start, end - start)) as pieces:
+            for flight in request:
+                size = flight.span[1] - flight.span[0]
+                data = bytearray(rest)
+                while len(data) < size and (piece := next(pieces, b"")):
+                    data += piece
+                yield self._checked(flight.span, bytes(data[:size]))
+                rest = bytes(data[size:])
 
     def _land(self, flight: Flight, data: bytes) -> None:
         flight.result.set_result(data)
