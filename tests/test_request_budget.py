@@ -66,7 +66,7 @@ def test_a_registry_that_redirects_costs_one_request_more_a_blob(registry: DemoR
         crfs.get(OS_RELEASE.format(host=registry.host))
         registry.clear_requests()
 
-        crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/etc/passwd")
+        crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/usr/noise")
 
     assert [request.path.split("/")[1] for request in registry.requests] == ["storage"]
 
@@ -95,9 +95,19 @@ def test_another_file_costs_one_range(registry: DemoRegistry) -> None:
         crfs.get(OS_RELEASE.format(host=registry.host))
         registry.clear_requests()
 
-        crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/etc/passwd")
+        crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/usr/noise")
 
     assert asked(registry) == ["GET my/ubuntu/blobs/sha256 *"]
+
+
+def test_a_small_file_beside_one_that_was_read_costs_nothing(registry: DemoRegistry) -> None:
+    with site(registry) as crfs:
+        crfs.get(OS_RELEASE.format(host=registry.host))
+        registry.clear_requests()
+
+        assert crfs.get(f"/images/{registry.host}/my/ubuntu/18.04/etc/passwd").status == 200
+
+    assert asked(registry) == []
 
 
 def test_a_part_of_a_file_that_was_read_costs_nothing(registry: DemoRegistry) -> None:

@@ -14,7 +14,7 @@ KEEP_LIMIT = 32 << 20  # bytes; a bigger range is handed on and not kept
 REQUEST_SIZE = 4 << 20  # bytes of one request ahead of a reader
 FLIGHT_SIZE = 512 << 10  # bytes; what a small read takes from the disk, and its check, at most
 BLOCK_SIZE = 8 << 20  # bytes that a small read brings at most, where others near it did before
-_LEAST_BLOCK = 32 << 10
+_LEAST_BLOCK = 16 << 10
 _BACKWARDS = 1 << 20  # bytes that come before those asked for, and have to be waited for
 _LEAST_AHEAD = 1 << 20  # bytes that are worth a request of their own ahead of a reader
 

@@ -3,7 +3,7 @@
 What has to be fetched is earned as credit. A guess spends its size; as far as it is asked for in the end, it earns
 six times that. So guesses grow as long as they prove right, across chunks and across files that lie near each other
 in the blob, and shrink to nothing where reads are scattered: of those, never is more fetched than twice what was
-asked for.
+asked for, and 32 KiB.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from crfs_dav.cache.ranges import Range
 
 CREDIT_LIMIT = 64 << 20  # bytes; the most that is ever fetched for nothing
+FIRST_CREDIT = 32 << 10  # bytes; files of some hundred bytes would earn too little for the first guess
 _PROFIT = 6
 _GUESSES = 256  # remembered; older ones are taken for wrong
 
@@ -21,7 +22,7 @@ class Foresight:
     """The credit of one blob, and what was guessed of it."""
 
     def __init__(self) -> None:
-        self._credit = 0
+        self._credit = FIRST_CREDIT
         self._guesses: deque[Range] = deque(maxlen=_GUESSES)
 
     @property

@@ -7,18 +7,18 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crfs_dav.cache.foresight import CREDIT_LIMIT, Foresight
+from crfs_dav.cache.foresight import CREDIT_LIMIT, FIRST_CREDIT, Foresight
 
 
-def test_there_is_no_credit_before_anything_was_read() -> None:
-    assert Foresight().credit == 0
+def test_there_is_little_credit_before_anything_was_read() -> None:
+    assert Foresight().credit == FIRST_CREDIT
 
 
 def test_what_had_to_be_fetched_earns_its_size() -> None:
     foresight = Foresight()
     foresight.ask((0, 1000), 700)
 
-    assert foresight.credit == 700
+    assert foresight.credit == FIRST_CREDIT + 700
 
 
 def test_a_guess_spends_its_size_and_earns_it_back_with_profit_where_it_was_right() -> None:
@@ -27,7 +27,7 @@ def test_a_guess_spends_its_size_and_earns_it_back_with_profit_where_it_was_righ
     foresight.spend((1000, 1400))
     before = foresight.credit
 
-    assert (before, foresight.ask((900, 1100), 0), foresight.credit) == (600, 100, 1200)
+    assert (before, foresight.ask((900, 1100), 0), foresight.credit) == (FIRST_CREDIT + 600, 100, FIRST_CREDIT + 1200)
 
 
 def test_what_was_guessed_counts_once() -> None:
@@ -62,4 +62,4 @@ def test_of_scattered_reads_no_more_than_twice_what_was_asked_for_is_fetched(see
         foresight.spend((start + size, start + size + guess))
         asked, guessed = asked + size, guessed + guess
 
-        assert guessed <= asked
+        assert guessed <= asked + FIRST_CREDIT

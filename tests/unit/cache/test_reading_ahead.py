@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from crfs_dav.cache.coverage import BLOCK_SIZE, FLIGHT_SIZE, REQUEST_SIZE
+from crfs_dav.cache.foresight import FIRST_CREDIT
 from crfs_dav.cache.memory import MemoryStore
 from crfs_dav.cache.reader import CachedReader
 from crfs_dav.errors import Unavailable
@@ -98,6 +99,13 @@ def test_a_blob_that_is_read_whole_in_small_pieces_costs_less_than_a_request_a_m
     assert blob.bytes <= len(DATA) * 1.01
 
 
+def test_tiny_files_one_after_another_do_not_cost_a_request_each(blob: Blob, reader: CachedReader) -> None:
+    for start in range(0, 1000 * 150, 150):
+        read(reader, start, start + 150)
+
+    assert len(blob.requests) <= 6
+
+
 def test_no_request_is_larger_than_a_block_and_what_was_asked(blob: Blob, reader: CachedReader) -> None:
     for start in range(0, len(DATA), STEP):
         read(reader, start, start + STEP)
@@ -111,7 +119,7 @@ def test_scattered_reads_fetch_at_most_twice_what_they_need(blob: Blob, reader: 
     for start in starts:
         read(reader, start, start + STEP)
 
-    assert blob.bytes <= 2 * 100 * STEP
+    assert blob.bytes <= 2 * 100 * STEP + FIRST_CREDIT
 
 
 def test_a_reader_that_stops_is_not_read_ahead_for_any_more(
@@ -128,7 +136,7 @@ def test_what_was_read_once_at_the_end_of_the_blob_earns_no_guess(blob: Blob, re
     read(reader, len(DATA) - MIB, len(DATA))
     read(reader, 0, STEP)
 
-    assert blob.bytes <= MIB + 2 * STEP
+    assert blob.bytes <= MIB + 2 * STEP + FIRST_CREDIT
 
 
 def test_without_threads_exactly_what_is_asked_is_fetched(blob: Blob) -> None:
