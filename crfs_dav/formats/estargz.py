@@ -33,7 +33,7 @@ from itertools import chain
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Candidate, Means
-from crfs_dav.formats.chunks import ChunkLoader
+from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import cut, inflate
 from crfs_dav.formats.hashing import hashed

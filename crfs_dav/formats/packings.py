@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from crfs_dav.formats.chunks import GZIP, ChunkCodec, Codec
+from crfs_dav.formats.chunkcodec import GZIP, ChunkCodec, Codec
 from crfs_dav.formats.gzipmember import MemberDecoder
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.scanfile import Packing

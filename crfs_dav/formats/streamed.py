@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, Unavailable
 from crfs_dav.formats.candidate import Candidate, Means
-from crfs_dav.formats.chunks import ChunkCodec, ChunkedFile, ChunkLoader
+from crfs_dav.formats.chunkcodec import ChunkCodec
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.packings import PACKINGS
 from crfs_dav.formats.passage import Passage
 from crfs_dav.formats.passes import Passes

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats.candidate import TAIL_SIZE, Candidate, Means, read_candidate
-from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipindex import GzipIndex
 from crfs_dav.formats.gzipmember import GZIP_WBITS, MAGIC, PIECE, cut, engine, inflate_piece

@@ -7,7 +7,9 @@ from typing import overload
 
 from crfs_dav.archive import Entry, Kind, Outline, Stat
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
+from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.columns import BAD_DIGEST, NO_DIGEST, NONSENSE, ZEROS, Columns
 from crfs_dav.formats.entrylist import EntryList
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits

@@ -35,7 +35,8 @@ from functools import partial
 from crfs_dav.archive import Archive
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.candidate import Candidate, Means
-from crfs_dav.formats.chunks import ChunkLoader, Codec
+from crfs_dav.formats.chunkcodec import Codec
+from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.estargz import HIDDEN

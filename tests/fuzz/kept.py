@@ -9,7 +9,9 @@ from array import array
 from random import Random
 
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.chunks import Chunk, ChunkedFile, ChunkLoader
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
+from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.columnsfile import ColumnsFile, dump_columns, load_columns
 from crfs_dav.formats.gzipindex import GzipIndex, build_gzip_index
 from crfs_dav.formats.limits import DEFAULT_LIMITS

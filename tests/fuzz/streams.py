@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.formats.candidate import Means
-from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.gzipindex import GzipIndex, build_gzip_index
 from crfs_dav.formats.limits import MIB

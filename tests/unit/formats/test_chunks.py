@@ -14,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt
-from crfs_dav.formats.chunks import READ_LIMIT, Chunk, ChunkedFile, ChunkLoader, Run, extract, plan
+from crfs_dav.formats.chunkcodec import extract
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
+from crfs_dav.formats.chunks import READ_LIMIT, Chunk, Run, plan
 from crfs_dav.names import digest_of
 from crfs_dav.readers import BytesReader
 from tests.support.recording import DictStore, NoStore, RecordingReader

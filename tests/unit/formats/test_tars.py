@@ -16,7 +16,8 @@ from crfs_dav.archive import Archive
 from crfs_dav.cache.mapped import MappedFiles
 from crfs_dav.errors import Corrupt, CrfsError, Underway
 from crfs_dav.formats.candidate import Means
-from crfs_dav.formats.chunks import ChunkedFile, ChunkLoader
+from crfs_dav.formats.chunkedfile import ChunkedFile
+from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.columnstore import ColumnStore, NoFiles
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.gzipindex import GzipIndex, build_gzip_index
