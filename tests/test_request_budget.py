@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from crfs_dav.demo.dialect import Dialect
 from crfs_dav.demo.registry import DemoRegistry
-from crfs_dav.names import Digest, parse_digest
+from crfs_dav.names import Digest, Reference, parse_digest, parse_registry, parse_repository
 from crfs_dav.oci import OCI_MANIFEST, Platform
+from crfs_dav.registry.connect import open_client
+from crfs_dav.registry.settings import RegistrySettings
 from tests.support.http import fetch
 from tests.support.images import NOISE, add_layers, base_layer, upper_layer
 from tests.support.link import Speed, link
@@ -224,3 +227,19 @@ def test_a_restarted_server_opens_layers_from_their_kept_columns(registry: DemoR
             shutil.rmtree(folder)  # the ranges of the blob
 
     assert "GET my/ubuntu/blobs/sha256 *" not in asked(registry)
+
+
+def test_a_second_connection_is_opened_while_the_manifest_comes(registry: DemoRegistry) -> None:
+    with (
+        link(registry.host, Speed()) as wire,
+        open_client(RegistrySettings(schemes={parse_registry(wire.host): "http"})) as client,
+    ):
+        repository = parse_repository(parse_registry(wire.host), "my/ubuntu")
+        descriptor = client.resolve(Reference(repository, tag="18.04"))
+        before = wire.passed.connections
+        client.manifest(repository, descriptor)
+        deadline = time.monotonic() + 10
+        while wire.passed.connections < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+        assert (before, wire.passed.connections, wire.requests) == (1, 2, 2)

@@ -71,15 +71,18 @@ class Coverage:
         """What of `span` is neither kept nor under way; neighbours with a small hole between them are one."""
         return find_gaps([part for part, _, _ in self.sources(span)], span, hole_limit=HOLE_LIMIT)
 
-    def claim(self, span: Range, *, widely: bool) -> tuple[list[Request], list[Request]]:
-        """Requests for all that is missing of `span`; and for what else it pays to have, if that may be fetched."""
+    def claim(self, span: Range) -> list[Request]:
+        """Requests for all that is missing of `span`."""
+        return [self._register(gap, asked_to=span[1]) for gap in self.gaps(span)]
+
+    def claim_widely(self, span: Range) -> tuple[list[Request], list[Request]]:
+        """Requests for all that is missing of `span`, and what it pays to have around it; and for what comes next."""
+        if span[1] == self._size:  # what is read once, to open the blob
+            return self.claim(span), []
         gaps = self.gaps(span)
-        ahead: list[Range] = []
-        if widely and span[1] < self._size:  # at the end is what is read once, to open the blob
-            foreseen = self._foresight.ask(span, sum(end - start for start, end in gaps))
-            gaps = [self._widened(gap) for gap in gaps]
-            ahead = self._next_block(span[1]) if foreseen and not gaps else ahead
-        missing = [self._register(gap, asked_to=span[1]) for gap in gaps]
+        foreseen = self._foresight.ask(span, sum(end - start for start, end in gaps))
+        missing = [self._register(self._widened(gap), asked_to=span[1]) for gap in gaps]
+        ahead = self._next_block(span[1]) if foreseen and not gaps else []
         return missing, [self._register(part, asked_to=part[0]) for part in ahead]
 
     def claim_ahead(self, span: Range) -> list[Request]:

@@ -118,7 +118,7 @@ class CachedReader:
     def _claim(self, span: Range) -> list[Source]:
         """Who has or brings all of `span`: what nobody does is asked for now, and more where that pays."""
         with self._lock:
-            mine, guesses = self._coverage.claim(span, widely=self._ahead is not None)
+            mine, guesses = self._coverage.claim_widely(span) if self._ahead else (self._coverage.claim(span), [])
             sources = self._coverage.sources(span)
         for guess in guesses:
             self._send(guess)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -49,10 +49,18 @@ class IndexJob(msgspec.Struct, frozen=True):
     path: str | None = None
 
 
+_ErrorName = Literal["", "Corrupt", "OverLimit", "NoCheckpoints"]
+_ERRORS: Mapping[_ErrorName, type[Exception]] = {
+    "OverLimit": OverLimit,  # a Corrupt too: the first that fits is the name
+    "Corrupt": Corrupt,
+    "NoCheckpoints": NoCheckpoints,
+}
+
+
 class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     """How a job ended: `written` to its path, else the index follows; or an error, and what it says."""
 
-    error: Literal["", "Corrupt", "OverLimit", "NoCheckpoints"] = ""
+    error: _ErrorName = ""
     text: str = ""
     written: bool = False
 
@@ -119,12 +127,8 @@ def serve_job(stdin: BinaryIO, stdout: BinaryIO) -> None:
             with Reporter(send) as tell:
                 index = run_here(job, _received(stdin, job.size), columns=columns, tell=tell)
             outcome = Outcome(written=_write(job.path, index))
-        except OverLimit as error:
-            outcome = Outcome("OverLimit", str(error))
-        except Corrupt as error:
-            outcome = Outcome("Corrupt", str(error))
-        except NoCheckpoints as error:
-            outcome = Outcome("NoCheckpoints", str(error))
+        except (Corrupt, NoCheckpoints) as error:
+            outcome = Outcome(_name_of(error), str(error))
         send(outcome)
         stdout.writelines(() if outcome.written else index)
         stdout.flush()
@@ -190,6 +194,9 @@ def _open_private(path: str, flags: int) -> int:
 
 
 def _raise_error(outcome: Outcome) -> None:
-    errors = {"Corrupt": Corrupt, "OverLimit": OverLimit, "NoCheckpoints": NoCheckpoints}
     if outcome.error:
-        raise errors[outcome.error](outcome.text)
+        raise _ERRORS[outcome.error](outcome.text)
+
+
+def _name_of(error: Exception) -> _ErrorName:
+    return next(name for name, kind in _ERRORS.items() if isinstance(error, kind))

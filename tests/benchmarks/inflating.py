@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import deflate
 from zlib_ng import zlib_ng
@@ -46,19 +47,16 @@ def _rate(inflate: Callable[[memoryview], int], members: list[memoryview]) -> fl
 
 
 def _zlib_ng(member: memoryview) -> int:
-    inflater = zlib_ng.decompressobj(31)
-    size = 0
-    for piece in _pieces(member):
-        size += len(inflater.decompress(piece, _PIECE))
-        while inflater.unconsumed_tail:
-            size += len(inflater.decompress(inflater.unconsumed_tail, _PIECE))
-    return size + len(inflater.flush())
+    return _by_pieces(zlib_ng.decompressobj(31), member)
 
 
 def _isal(member: memoryview) -> int:
     from isal import isal_zlib  # nothing else of the tests needs it
 
-    inflater = isal_zlib.decompressobj(31)
+    return _by_pieces(isal_zlib.decompressobj(31), member)
+
+
+def _by_pieces(inflater: Any, member: memoryview) -> int:
     size = 0
     for piece in _pieces(member):
         size += len(inflater.decompress(piece, _PIECE))
