@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,6 +31,7 @@ class Blob(BytesReader):
         self.requests: list[tuple[int, int]] = []
         self.down_from = len(DATA)
         self.waits_at = len(DATA)
+        self.failures = 0  # of the requests that had to wait
         self.go_on = threading.Event()
         self._lock = threading.Lock()
 
@@ -45,6 +47,9 @@ class Blob(BytesReader):
                 raise Unavailable("blob: down; expected an answer")
             if start >= self.waits_at:
                 assert self.go_on.wait(10)
+                if self.failures:
+                    self.failures -= 1
+                    raise Unavailable("blob: broken off; expected the rest")
             yield DATA[start : min(end, start + (64 << 10))]
 
     @property
@@ -179,15 +184,17 @@ def test_a_piece_of_a_request_is_there_before_the_rest(blob: Blob, reader: Cache
     assert blob.requests == [(0, 4 * FLIGHT_SIZE)]
 
 
-def test_an_announced_request_that_fails_is_made_once_more_by_who_needs_it(
-    blob: Blob, reader: CachedReader, ahead: SpareThreads
+def test_an_announced_request_that_fails_is_made_once_more_by_who_waits_for_it(
+    blob: Blob, reader: CachedReader
 ) -> None:
-    blob.down_from = 0
+    blob.waits_at, blob.failures = 0, 1
     reader.prefetch(0, MIB)
-    ahead.wait()
-    blob.down_from = len(DATA)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(read, reader, 0, STEP)
+        blob.go_on.set()
+        waiting.result(10)
 
-    read(reader, 0, STEP)
+    assert len(blob.requests) == 2
 
 
 def test_an_error_of_what_was_asked_for_is_passed_on(blob: Blob, reader: CachedReader) -> None:
@@ -223,7 +230,19 @@ def test_many_threads_read_a_blob_once(blob: Blob, reader: CachedReader, ahead: 
     assert blob.bytes <= 26 * MIB
 
 
-def test_what_the_store_loses_is_fetched_again(blob: Blob, ahead: SpareThreads) -> None:
+def test_what_the_store_lost_is_fetched_and_kept_again(blob: Blob) -> None:
+    store = MemoryStore(256 * MIB)
+    reader = CachedReader(blob, digest_of(b"the blob"), store)
+    read(reader, 0, STEP)
+    for key in store.keys(str(digest_of(b"the blob"))):
+        store.discard(key)
+    for _ in range(3):
+        read(reader, 0, STEP)
+
+    assert blob.requests == [(0, STEP)] * 2
+
+
+def test_a_store_that_is_too_small_loses_no_byte(blob: Blob, ahead: SpareThreads) -> None:
     reader = CachedReader(blob, digest_of(b"the blob"), MemoryStore(4 * MIB), ahead=ahead)
     for start in [*range(0, 16 * MIB, STEP), *range(0, 16 * MIB, STEP)]:
         read(reader, start, start + STEP)
