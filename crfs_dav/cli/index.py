@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from crfs_dav.config import load_config
 from crfs_dav.errors import AccessDenied, Corrupt, CrfsError, NotFound, Unavailable
 from crfs_dav.images.inspection import choose_image
-from crfs_dav.images.store import Layer
+from crfs_dav.images.opened import Layer
 from crfs_dav.names import Reference, parse_reference
 from crfs_dav.oci import Descriptor, Platform, is_archive
 from crfs_dav.upstream import Upstream, open_upstream

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Protocol
 
 from crfs_dav.archive import ReadThrough
@@ -27,16 +27,15 @@ from crfs_dav.formats.probe import Probe, probe
 from crfs_dav.images.documents import keep_document, kept_document
 from crfs_dav.images.expiring import Expiring
 from crfs_dav.images.kept import Kept
+from crfs_dav.images.opened import NO_FORMAT, Image, Layer
 from crfs_dav.images.trees import NOT_KEPT, TreeStore
 from crfs_dav.names import Digest, Registry, Repository
 from crfs_dav.oci import (
     MANIFEST_SIZE_LIMIT,
-    TITLE_ANNOTATION,
     Descriptor,
     ImageConfig,
     Index,
     Manifest,
-    is_archive,
     may_be_archive,
     parse_config,
     parse_manifest,
@@ -56,47 +55,9 @@ _IMAGES = 256
 _OPENERS = 8  # layers opened at once, over all images
 _FLAW_SECONDS = 600.0  # for which what could not be read is not tried again: it may have cost a pass over the blob
 _TOO_MANY_ENTRIES = "entries: with this layer the image has more than image_entries allows; expected fewer"
-_NO_FORMAT = "no tar, packed or not, by its bytes"
 
 
 LayerKey = tuple[Registry, Digest, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer as its archive says; `tree` is None where it cannot be read file by file, and `flaw` says why."""
-
-    descriptor: Descriptor
-    tree: Directory | None
-    entry_count: int = 0
-    flaw: str = ""
-    diff_id: Digest | None = None  # where the layer was read through
-
-    @property
-    def is_plain(self) -> bool:
-        """True if it is a file, by its bytes, that is not said to be a layer of a file system: an artifact's."""
-        has_other_use = not is_archive(self.descriptor) or TITLE_ANNOTATION in self.descriptor.annotations
-        return self.tree is None and self.flaw == _NO_FORMAT and has_other_use
-
-
-@dataclass(frozen=True)
-class Image:
-    """One image: its manifest, its layers (base first), and `root`, those that have trees merged, links followed."""
-
-    manifest: Manifest
-    layers: Sequence[Layer]
-    root: Directory
-
-    @cached_property
-    def flawed_layers(self) -> Sequence[tuple[int, Layer]]:
-        """Layers that cannot be read, and so are missing in `root`, by number."""
-        flawed = ((number, layer) for number, layer in enumerate(self.layers) if layer.tree is None)
-        return [(number, layer) for number, layer in flawed if not layer.is_plain]
-
-    @cached_property
-    def plain_files(self) -> Sequence[Descriptor]:
-        """Blobs that are no layers of a file system, but files of an artifact."""
-        return [layer.descriptor for layer in self.layers if layer.is_plain]
 
 
 FindToc = Callable[[Repository, Digest], bytes | None]
@@ -265,7 +226,7 @@ class ImageStore:
         archive = open_archive(self.blob(repository, descriptor), descriptor, self._means_of(repository))
         if archive is None:
             _log.info("%s@%s: no layer that can be read file by file", repository, descriptor.digest)
-            return Layer(descriptor, None, flaw=_NO_FORMAT)
+            return Layer(descriptor, None, flaw=NO_FORMAT)
         diff_id = archive.diff_id if isinstance(archive, ReadThrough) else None
         tree = self._trees.tree(descriptor.digest, archive)
         return Layer(descriptor, tree, len(archive.entries), diff_id=diff_id)
@@ -278,7 +239,7 @@ class ImageStore:
     def _open_image(self, repository: Repository, descriptor: Descriptor, manifest: Manifest) -> Image:
         def opened(layer: Descriptor) -> Layer:
             if not may_be_archive(layer, manifest):
-                return Layer(layer, None, flaw=_NO_FORMAT)
+                return Layer(layer, None, flaw=NO_FORMAT)
             return self.image_layer(repository, manifest, layer)
 
         waiting = copy_context()

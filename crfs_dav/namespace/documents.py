@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crfs_dav.archive import MIME_TYPE_XATTR, Entry, Kind
-from crfs_dav.images.store import Image, ImageStore, Layer
+from crfs_dav.images.opened import Image, Layer
+from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository
 from crfs_dav.oci import MANIFEST_SIZE_LIMIT, Descriptor
 from crfs_dav.readers import BytesReader, ReaderAt

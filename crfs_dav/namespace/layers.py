@@ -7,8 +7,9 @@ from functools import cached_property, partial
 
 from crfs_dav.archive import Entry, Kind
 from crfs_dav.errors import NotFound
+from crfs_dav.images.opened import Layer
 from crfs_dav.images.platforms import Platforms
-from crfs_dav.images.store import ImageStore, Layer
+from crfs_dav.images.store import ImageStore
 from crfs_dav.names import Repository, digest_of
 from crfs_dav.namespace.documents import README, blob_file, json_file, unreadable_layer_file
 from crfs_dav.namespace.incomplete import IncompleteDirectory
