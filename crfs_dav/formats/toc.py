@@ -7,22 +7,17 @@ breaks a limit of the whole raises Corrupt; one bad entry is left out, one bad n
 
 from __future__ import annotations
 
-import binascii
 import logging
 import posixpath
-import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import accumulate, compress, islice, repeat
 
 from crfs_dav.errors import OverLimit
 from crfs_dav.formats.columns import (
     BAD_DIGEST,
-    EPOCH,
     NO_DIGEST,
-    NO_MTIME,
     NONSENSE,
     ZEROS,
     ChunkRow,
@@ -32,17 +27,21 @@ from crfs_dav.formats.columns import (
 from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.formats.tocbatch import INT_LIMIT, KIND_POSITIONS, LINKS, REG, REPLACEMENT, Batch, Rules, ordinary_batch
 from crfs_dav.formats.tocjson import TocEntry, parse_entries
+from crfs_dav.formats.tocvalues import (
+    checked,
+    decoded_xattrs,
+    link_name_flaw,
+    name_flaw,
+    padded,
+    parse_modtime,
+    raw_digest,
+)
 
 logger = logging.getLogger(__name__)
 
-_TAR_BLOCK = 512
 _DIGEST_SIZE = 32
-_SHA256_LENGTH = len("sha256:") + 64
 _MEMO_LIMIT = 1 << 16
 _FEW = 32  # entries that are taken one by one where one of them is odd
-_LONG_YEAR = re.compile(r"\d{5,}-")
-_MIN_MTIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
-_MAX_MTIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass
@@ -210,7 +209,7 @@ class _Intake:
     def _begin(self, entry: TocEntry, kind: int) -> None:
         """Chunks belong to `entry` from now on."""
         is_reg = kind == REG
-        self._size = _checked(entry.size) if is_reg else 0
+        self._size = checked(entry.size) if is_reg else 0
         self._file_chunks = 0
         self._content_end = entry.end_offset if is_reg and 0 < entry.end_offset < self._end else 0
 
@@ -220,16 +219,14 @@ class _Intake:
         `content_offset` is where the file's first byte would be, counted backwards from the member's start.
         """
         self._header_member = self._content_end or offset
-        padded = _padded(self._size) - (self._size if self._content_end else content_offset)
-        self._header_inner_offset = min(max(0, padded), INT_LIMIT)
+        ahead = padded(self._size) - (self._size if self._content_end else content_offset)
+        self._header_inner_offset = min(max(0, ahead), INT_LIMIT)
 
     def _keeps(self, entry: TocEntry, kind: int, name: bytes, link_name: bytes) -> bool:
         """True unless the entry is the format's own, or one that nobody could show."""
         if name.endswith(self._hidden_endings) and posixpath.normpath("/" + entry.name).lstrip("/") in self._hidden:
             return False
-        flaw = (
-            "type" if kind == NONSENSE else _name_flaw(name, self._limits) or _link_name_flaw(link_name, self._limits)
-        )
+        flaw = "type" if kind == NONSENSE else name_flaw(name, self._limits) or link_name_flaw(link_name, self._limits)
         if flaw:
             self.toc.skipped += 1
             self.toc.first_skipped = self.toc.first_skipped or f"{entry.name[:150]!r} {flaw}"
@@ -239,7 +236,7 @@ class _Intake:
         return Row(
             text=text,
             kind=kind,
-            size=_checked(entry.size) if kind == REG else 0,
+            size=checked(entry.size) if kind == REG else 0,
             mode=entry.mode & 0o7777,
             uid=entry.uid & 0xFFFF_FFFF,
             gid=entry.gid & 0xFFFF_FFFF,
@@ -254,8 +251,8 @@ class _Intake:
     def _add_chunk(self, entry: TocEntry) -> None:
         """Note a piece of content; it belongs to the entry directly before it, whatever it is called."""
         offset = entry.offset if 0 < entry.offset < self._end else NONSENSE
-        inner_offset, file_offset = _checked(entry.inner_offset), _checked(entry.chunk_offset)
-        size = _checked(entry.chunk_size) or self._size - file_offset
+        inner_offset, file_offset = checked(entry.inner_offset), checked(entry.chunk_offset)
+        size = checked(entry.chunk_size) or self._size - file_offset
         if offset != NONSENSE:
             self.toc.columns.add_boundary(offset)
             self._expect_header(offset, file_offset - inner_offset)
@@ -290,7 +287,7 @@ class _Intake:
         if not text:
             return NO_DIGEST
         if text != self._last_digest[0]:
-            raw = _raw_digest(text)
+            raw = raw_digest(text)
             self._last_digest = (text, self.toc.columns.add_digest(raw) if raw else BAD_DIGEST)
         return self._last_digest[1]
 
@@ -307,87 +304,8 @@ class _Intake:
         key = tuple(xattrs.items())
         position = self._xattrs.get(key)
         if position is None:
-            values = _decoded_xattrs(xattrs, self._limits.xattrs)
+            values = decoded_xattrs(xattrs, self._limits.xattrs)
             position = self.toc.columns.add_xattrs(values) if values else 0
             if len(self._xattrs) < 1024:
                 self._xattrs[key] = position
         return position
-
-
-def parse_modtime(text: str) -> int:
-    """Microseconds since the epoch of an RFC 3339 time, NO_MTIME where it is none.
-
-    Nothing said is the epoch: writers leave it out. Years that `datetime` cannot hold become its first or last moment.
-    """
-    if not text:
-        return 0
-    if text.startswith("-"):
-        return _MIN_MTIME
-    if _LONG_YEAR.match(text):
-        return _MAX_MTIME
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return NO_MTIME
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return min(max((time - EPOCH) // timedelta(microseconds=1), _MIN_MTIME), _MAX_MTIME)
-
-
-def _name_flaw(name: bytes, limits: Limits) -> str:
-    """What keeps this name from being shown, empty where nothing does."""
-    if not name:
-        return "(empty)"
-    if b"\0" in name:
-        return "holds NUL"
-    if len(name) <= min(limits.component, limits.depth):
-        return ""
-    if len(name) > limits.name:
-        return f"has {len(name)} bytes"
-    components = name.split(b"/")
-    if len(components) > limits.depth:
-        return f"has {len(components)} components"
-    longest = max(map(len, components))
-    return f"has a component of {longest} bytes" if longest > limits.component else ""
-
-
-def _link_name_flaw(link_name: bytes, limits: Limits) -> str:
-    if not link_name:
-        return ""
-    if b"\0" in link_name:
-        return "has a target with NUL"
-    return f"has a target of {len(link_name)} bytes" if len(link_name) > limits.name else ""
-
-
-def _checked(number: int) -> int:
-    return number if 0 <= number < INT_LIMIT else NONSENSE
-
-
-def _padded(size: int) -> int:
-    return -(-size // _TAR_BLOCK) * _TAR_BLOCK
-
-
-def _raw_digest(text: str) -> bytes | None:
-    """The 32 bytes of a sha256 digest, None where it is none."""
-    if not text.startswith("sha256:") or len(text) != _SHA256_LENGTH:
-        return None
-    try:
-        raw = bytes.fromhex(text[7:])
-    except ValueError:
-        return None
-    return raw if len(raw) == _DIGEST_SIZE else None
-
-
-def _decoded_xattrs(xattrs: Mapping[str, str | None], limit: int) -> dict[str, bytes]:
-    """Extended attributes from base64; overlayfs's own and those that are no base64 are left out."""
-    values: dict[str, bytes] = {}
-    size = 0
-    for key, text in xattrs.items():
-        if key.startswith("trusted.overlay."):
-            continue
-        try:
-            values[key] = binascii.a2b_base64(text or "", strict_mode=True)
-        except ValueError:
-            continue
-        size += len(key.encode()) + len(values[key])
-    return values if size <= limit else {}
