@@ -33,20 +33,19 @@ class Ordered:
 
     pieces: Iterator[bytes]
     count: int
-    missing: tuple[str, ...]  # wanted, but not there
 
 
 def prioritize(tar: BinaryIO, names: Sequence[str]) -> Ordered:
     """`tar`, a file, with the entries called `names` first, in that order; raises Corrupt.
 
     Directories above them and targets of hard links go along, before them; of one name all entries, in their order.
+    Names that are not there are passed over: one list serves all layers of an image.
     """
     places = _scan(tar)
     first: dict[int, None] = {}
     for name in names:
         _require(clean_name(name), places, first)
-    missing = tuple(name for name in names if clean_name(name) not in places.by_name)
-    return Ordered(_pieces(tar, places.starts, first), len(first), missing)
+    return Ordered(_pieces(tar, places.starts, first), len(first))
 
 
 def _scan(tar: BinaryIO) -> _Places:
