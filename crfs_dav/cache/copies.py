@@ -131,7 +131,7 @@ class _CopiedReader:
 
     def stream(self, offset: int = 0, size: int | None = None) -> Iterator[bytes]:
         """Bytes `[offset, offset+size)` in pieces; raises what the blob raises."""
-        is_whole = offset == 0 and size in (None, self.size)
+        is_whole = offset == 0 and size in (None, self.size)  # no copy is needed for what any source gives
         copy = self._copies.find(self._sent.digest) if is_whole else self._copy()
         yield from stream(self._sent.blob if copy is None else copy, offset, size)
 
