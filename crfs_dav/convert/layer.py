@@ -16,6 +16,7 @@ from crfs_dav.convert.options import Options
 from crfs_dav.errors import Corrupt, NoRoom
 from crfs_dav.formats.gzipmember import MAGIC as GZIP_MAGIC
 from crfs_dav.formats.gzipmember import MemberDecoder, cut
+from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.order import prioritize
 from crfs_dav.formats.output import UNCOMPRESSED_SIZE_ANNOTATION, Written
 from crfs_dav.formats.tarentries import PieceStream
@@ -155,8 +156,7 @@ def _checked(
         yield from pieces
         return
     found, size = hashlib.new(digest.algorithm), 0
-    for piece in pieces:
-        found.update(piece)
+    for piece in hashed(pieces, found):
         size += len(piece)
         yield piece
     hexadecimal = found.hexdigest()

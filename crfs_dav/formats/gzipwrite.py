@@ -31,7 +31,7 @@ _RAW_WBITS = -15
 
 def gzip_member(data: bytes | bytearray, level: int = DEFAULT_LEVEL) -> bytes:
     """`data` as one gzip member; `level` is libdeflate's, 0 (stored) to 12."""
-    trailer = zlib.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
+    trailer = _engine.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
     return b"".join((_HEADER, _deflated(data, level), trailer))
 
 
@@ -48,7 +48,7 @@ def gzip_pieces(pieces: Iterable[bytes], extra: bytes = b"") -> Iterator[bytes]:
     stream = _engine.compressobj(_STREAM_LEVEL, zlib.DEFLATED, _RAW_WBITS)
     crc, size = 0, 0
     for piece in pieces:
-        crc, size = zlib.crc32(piece, crc), size + len(piece)
+        crc, size = _engine.crc32(piece, crc), size + len(piece)
         yield stream.compress(piece)
     yield stream.flush() + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 

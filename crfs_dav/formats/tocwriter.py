@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import posixpath
+import re
 import tempfile
 import weakref
 from collections import defaultdict, deque
@@ -31,6 +31,7 @@ _CHUNK = "chunk"
 _OWNERS = (("userName", "uid"), ("groupName", "gid"))
 _IN_MEMORY = 8 << 20  # bytes of a TOC
 _PIECE = 1 << 20  # bytes
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EPOCH = datetime(1970, 1, 1)  # UTC without saying so: Go spells that `Z`, Python would `+00:00`
 
 
@@ -194,7 +195,7 @@ def _news(names: dict[int, str], number: int, name: str) -> str:
 
 def _rfc3339(mtime: Fraction) -> str:
     """`mtime` rounded to the second, halves up as Go does; empty for 1970 itself and for years without a spelling."""
-    seconds = math.floor(mtime + Fraction(1, 2))
+    seconds = (2 * mtime.numerator + mtime.denominator) // (2 * mtime.denominator)
     try:
         return (_EPOCH + timedelta(seconds=seconds)).isoformat() + "Z" if seconds else ""
     except OverflowError:
@@ -203,4 +204,4 @@ def _rfc3339(mtime: Fraction) -> str:
 
 def _printable(text: str) -> str:
     """`text` with U+FFFD for each byte that is not UTF-8: JSON cannot say more. The bytes are in the tar header."""
-    return "".join("\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text)
+    return _SURROGATE.sub("\ufffd", text)

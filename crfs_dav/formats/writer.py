@@ -6,10 +6,10 @@ Python has computes at speed.
 
     blob = member, member ... | TOC | footer
 
-Three steps, joined by iterators: `members` cuts the tar, `compress` packs each member (the step worth threads: it
-needs nothing but the member), and `Output` writes them in order, which is when offsets become known. Some 24 MiB of
-members are held and long TOCs go to a file, so memory is bounded whatever the layer and the machine; the bytes do not
-depend on the count of threads.
+Three steps, each in threads of its own: the caller's runs `members`, which cuts the tar; those of `pool` run
+`compress`, which needs nothing but the member; one more runs `Output`, which writes members in order, and that is when
+offsets become known. Some 24 MiB of members are held and long TOCs go to a file, so memory is bounded whatever the
+layer and the machine; the bytes do not depend on the count of threads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from crfs_dav.formats.writing import CHUNK_SIZE, Format, WriteOptions
 from crfs_dav.formats.zstdwrite import zstd_frame
 
 Compress = Callable[[bytearray], bytes]  # content to a gzip member; called in threads
-_AHEAD = 32  # members under way
+_AHEAD = 512  # members under way
 _AHEAD_SIZE = 24 << 20  # bytes of content in them
 
 
@@ -69,20 +69,26 @@ def write_estargz(
 
 
 def _write(members: Iterator[Member], output: Output, compress: Compress, pool: Executor) -> None:
-    """Every member, packed, in the order of `members`."""
-    under_way: deque[tuple[Member, Future[bytes]]] = deque()
+    """Every member, packed, in the order of `members`: a thread of its own writes, and takes the digests."""
+    under_way: deque[tuple[int, Future[None]]] = deque()
     size = 0
-    for member in members:
-        under_way.append((member, pool.submit(compress, member.data)))
-        size += len(member.data)
-        while len(under_way) > _AHEAD or (size > _AHEAD_SIZE and len(under_way) > 1):
-            size -= _write_first(under_way, output)
-    while under_way:
-        _write_first(under_way, output)
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+        for member in members:
+            packed = pool.submit(compress, member.data)
+            under_way.append((len(member.data), writer.submit(_add, output, member, packed)))
+            size += len(member.data)
+            while len(under_way) > _AHEAD or (size > _AHEAD_SIZE and len(under_way) > 1):
+                size -= _await_first(under_way)
+        while under_way:
+            _await_first(under_way)
 
 
-def _write_first(under_way: deque[tuple[Member, Future[bytes]]], output: Output) -> int:
-    """Bytes of content of the member that was written."""
-    member, packed = under_way.popleft()
+def _add(output: Output, member: Member, packed: Future[bytes]) -> None:
     output.add(member, packed.result())
-    return len(member.data)
+
+
+def _await_first(under_way: deque[tuple[int, Future[None]]]) -> int:
+    """Bytes of content of the member that was written."""
+    size, written = under_way.popleft()
+    written.result()
+    return size

@@ -269,7 +269,7 @@ def test_members_keep_their_order_where_the_first_takes_longest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "count", "most"), [(CHUNK, 200, 34 * (CHUNK + 1024)), (3 << 20, 20, 31 << 20)], ids=["small", "large"]
+    ("size", "count", "most"), [(CHUNK, 900, 514 * (CHUNK + 1024)), (3 << 20, 20, 31 << 20)], ids=["small", "large"]
 )
 def test_few_members_are_held_at_a_time(size: int, count: int, most: int) -> None:
     class Counting(io.BytesIO):
