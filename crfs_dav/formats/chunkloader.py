@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.flight import SingleFlight
-from crfs_dav.formats.chunkcodec import GZIP, ChunkCodec, extract
+from crfs_dav.formats.chunkcodec import GZIP, ChunkCodec, Compressed, extract
 from crfs_dav.formats.chunks import Chunk, Run
 from crfs_dav.formats.gzipmember import cut, prefix
 from crfs_dav.formats.limits import MIB
@@ -112,21 +113,42 @@ class _Fetched:
     """Bytes of the blob from `start` on, read when first asked for; for one thread."""
 
     def __init__(self, blob: ReaderAt, start: int, end: int) -> None:
+        self.blob = blob
         self.start = start
         self.end = end
-        self._blob = blob
-        self._data: bytes | None = None
+        self._data: memoryview | None = None
 
-    def compressed(self, chunk: Chunk) -> Iterator[memoryview]:
-        """Blob bytes `[chunk.start, chunk.last_end)` in small pieces; beyond the planned read only if asked for."""
+    @property
+    def data(self) -> memoryview:
+        """Those up to `end`."""
         if self._data is None:
-            self._data = self._blob.read_at(self.start, self.end - self.start)
-        view = memoryview(self._data)[chunk.start - self.start :]
-        yield from cut(view[: chunk.end - chunk.start])
-        offset = self.end
-        while offset < chunk.last_end:
-            data = self._blob.read_at(offset, min(MIB, chunk.last_end - offset))
+            self._data = memoryview(self.blob.read_at(self.start, self.end - self.start))
+        return self._data
+
+    def compressed(self, chunk: Chunk) -> Compressed:
+        """Those of a chunk."""
+        return _Compressed(self, chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compressed:
+    """Blob bytes `[chunk.start, chunk.last_end)`."""
+
+    fetched: _Fetched
+    chunk: Chunk
+
+    @property
+    def at_hand(self) -> memoryview:
+        """As `Compressed` has it."""
+        start = self.chunk.start - self.fetched.start
+        return self.fetched.data[start : start + self.chunk.end - self.chunk.start]
+
+    def __iter__(self) -> Iterator[memoryview]:
+        yield from cut(self.at_hand)
+        offset = self.fetched.end
+        while offset < self.chunk.last_end:
+            data = self.fetched.blob.read_at(offset, min(MIB, self.chunk.last_end - offset))
             if not data:
-                raise Corrupt(f"blob: ends at {offset}; expected a member up to {chunk.end}")
+                raise Corrupt(f"blob: ends at {offset}; expected a member up to {self.chunk.end}")
             yield from cut(data)
             offset += len(data)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import overload
 
 from crfs_dav.errors import BadName, Corrupt
+from crfs_dav.formats.chunkcodec import Compressed
 from crfs_dav.formats.chunks import Chunk
 from crfs_dav.formats.columns import Columns
 from crfs_dav.formats.columnsfile import ColumnsFile
@@ -72,7 +73,7 @@ class SpanTable(Sequence[Chunk]):
         """As `ChunkCodec` has it; no span shares a member with another chunk."""
         return inflate
 
-    def content(self, chunk: Chunk, compressed: Iterator[memoryview]) -> bytes:
+    def content(self, chunk: Chunk, compressed: Compressed) -> bytes:
         """Content of a span, its bytes in the blob verified; raises Corrupt."""
         number = bisect_left(self._starts, chunk.start)
         data = b"".join(compressed)

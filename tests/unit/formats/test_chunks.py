@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt
+from crfs_dav.formats import gzipmember
 from crfs_dav.formats.chunkcodec import extract
 from crfs_dav.formats.chunkedfile import ChunkedFile
 from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.chunks import READ_LIMIT, Chunk, Run, plan
-from crfs_dav.names import digest_of
+from crfs_dav.names import Digest, digest_of
 from crfs_dav.readers import BytesReader
 from tests.support.recording import DictStore, NoStore, RecordingReader
 from tests.support.stargz import Crafter, content, member, open_blob
@@ -196,6 +197,36 @@ def test_an_honest_member_that_compresses_badly_is_read_to_its_end() -> None:
     assert chunk.likely_end < len(raw)
     assert ChunkedFile("a", 100_000, [chunk], ChunkLoader(blob, digest_of(raw), NoStore())).read_at(99_999, 5) == b"x"
     assert len(blob.reads) == 2
+
+
+@pytest.mark.parametrize("behind", [0, 1000, 2 * MIB], ids=["nothing", "headers", "more than is worth unpacking"])
+@pytest.mark.parametrize("is_installed", [True, False], ids=["libdeflate", "pieces"])
+@pytest.mark.parametrize("digests", [(digest_of(b"chunk"),), ()], ids=["digest", "crc"])
+def test_a_chunk_is_the_same_whatever_lies_behind_it_and_unpacks_it(
+    behind: int, is_installed: bool, digests: tuple[Digest, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_installed:
+        monkeypatch.setattr(gzipmember, "_libdeflate", None)
+    raw = member(b"chunk" + bytes(behind))
+    loader = ChunkLoader(BytesReader(raw), digest_of(raw), NoStore())
+
+    assert ChunkedFile("a", 5, [Chunk(0, 5, 0, len(raw), digests=digests)], loader).read_at(0, 9) == b"chunk"
+
+
+@pytest.mark.parametrize("is_installed", [True, False], ids=["libdeflate", "pieces"])
+@pytest.mark.parametrize(
+    ("digests", "error"), [((digest_of(b"other"),), "chunk: sha256:"), ((), "CRC|data check")], ids=["digest", "crc"]
+)
+def test_a_wrong_chunk_is_told_whatever_unpacks_it(
+    digests: tuple[Digest, ...], error: str, is_installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_installed:
+        monkeypatch.setattr(gzipmember, "_libdeflate", None)
+    raw = member(b"chunk")[:-8] + struct.pack("<LL", zlib.crc32(b"chunk") ^ (not digests), 5)
+    loader = ChunkLoader(BytesReader(raw), digest_of(raw), NoStore())
+
+    with pytest.raises(Corrupt, match=error):
+        ChunkedFile("a", 5, [Chunk(0, 5, 0, len(raw), digests=digests)], loader).read_at(0, 9)
 
 
 def test_extract_stops_when_it_has_what_the_digest_needs() -> None:

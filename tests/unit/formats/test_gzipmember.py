@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats import gzipmember
-from crfs_dav.formats.gzipmember import PIECE, cut, inflate, prefix
+from crfs_dav.formats.gzipmember import PIECE, cut, inflate, inflate_whole, prefix
 
 
 @pytest.fixture(params=["zlib-ng", "zlib"], autouse=True)
@@ -73,3 +73,35 @@ def test_any_bytes_give_pieces_or_corrupt(data: bytes) -> None:
 @pytest.mark.parametrize(("size", "expected"), [(0, b""), (1, b"a"), (3, b"abc"), (4, b"abcd"), (9, b"abcde")])
 def test_prefix_takes_so_much_and_no_more(size: int, expected: bytes) -> None:
     assert prefix(iter([b"ab", b"c", b"de"]), size) == expected
+
+
+@given(st.binary(min_size=1, max_size=5000), st.integers(0, 9))
+def test_a_whole_member_gives_what_its_pieces_give(content: bytes, level: int) -> None:
+    assert bytes(inflate_whole(memoryview(gzip.compress(content, level)), len(content)) or b"") == content
+
+
+_MEMBER = gzip.compress(b"abc" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("data", "limit"),
+    [
+        (_MEMBER, 2999),
+        (_MEMBER[:-1], 3000),
+        (_MEMBER[:-8] + bytes(4) + _MEMBER[-4:], 3000),  # another CRC
+        (_MEMBER[:-4] + (2999).to_bytes(4, "little"), 3000),  # says that it is smaller
+        (_MEMBER[:-4] + (3001).to_bytes(4, "little"), 4000),  # or larger
+        (_MEMBER + b"trash", 4000),
+        (gzip.compress(b""), 4000),
+        (b"", 4000),
+    ],
+    ids=["too large", "cut", "wrong", "smaller", "larger", "trash", "empty", "nothing"],
+)
+def test_what_is_not_one_whole_member_is_left_to_pieces(data: bytes, limit: int) -> None:
+    assert inflate_whole(memoryview(data), limit) is None
+
+
+def test_where_libdeflate_is_not_installed_all_is_left_to_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gzipmember, "_libdeflate", None)
+
+    assert inflate_whole(memoryview(_MEMBER), 3000) is None
