@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, compress, islice, repeat
+from typing import cast
 
 from crfs_dav.errors import OverLimit
 from crfs_dav.formats.columns import (
@@ -40,6 +41,7 @@ from crfs_dav.formats.tocvalues import (
 logger = logging.getLogger(__name__)
 
 _DIGEST_SIZE = 32
+_OWNER_MASK = 0xFFFF_FFFF
 _MEMO_LIMIT = 1 << 16
 _FEW = 32  # entries that are taken one by one where one of them is odd
 
@@ -142,11 +144,11 @@ class _Intake:
             kinds=batch.kinds,
             sizes=batch.sizes,
             modes=[mode & 0o7777 for mode in fields.mode],
-            uids=[uid & 0xFFFF_FFFF for uid in fields.uid],
-            gids=[gid & 0xFFFF_FFFF for gid in fields.gid],
+            uids=_owner_numbers(fields.uid),
+            gids=_owner_numbers(fields.gid),
             users=self._owners(self._user_names, fields.uid, fields.user_name),
             groups=self._owners(self._group_names, fields.gid, fields.group_name),
-            mtimes=list(map(self._mtime, fields.modtime)),
+            mtimes=self._mtimes_of(fields.modtime),
             entry_digests=digests,
             xattrs=[self._xattrs_position(xattrs) if xattrs else 0 for xattrs in fields.xattrs],
             first_chunks=list(islice(chunks_before, len(batch.kinds))),
@@ -238,8 +240,8 @@ class _Intake:
             kind=kind,
             size=checked(entry.size) if kind == REG else 0,
             mode=entry.mode & 0o7777,
-            uid=entry.uid & 0xFFFF_FFFF,
-            gid=entry.gid & 0xFFFF_FFFF,
+            uid=entry.uid & _OWNER_MASK,
+            gid=entry.gid & _OWNER_MASK,
             user=self._owner(self._user_names, entry.uid, entry.user_name),
             group=self._owner(self._group_names, entry.gid, entry.group_name),
             mtime=self._mtime(entry.modtime),
@@ -291,6 +293,12 @@ class _Intake:
             self._last_digest = (text, self.toc.columns.add_digest(raw) if raw else BAD_DIGEST)
         return self._last_digest[1]
 
+    def _mtimes_of(self, texts: Sequence[str]) -> Sequence[int]:
+        known = list(map(self._mtimes.get, texts))
+        if None in known:
+            return list(map(self._mtime, texts))
+        return cast("list[int]", known)
+
     def _mtime(self, text: str) -> int:
         mtime = self._mtimes.get(text)
         if mtime is None:
@@ -309,3 +317,8 @@ class _Intake:
             if len(self._xattrs) < 1024:
                 self._xattrs[key] = position
         return position
+
+
+def _owner_numbers(numbers: Sequence[int]) -> Sequence[int]:
+    is_usual = min(numbers) >= 0 and max(numbers) <= _OWNER_MASK
+    return numbers if is_usual else [number & _OWNER_MASK for number in numbers]

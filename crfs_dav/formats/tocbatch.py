@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, compress
+from itertools import accumulate, compress, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -91,7 +91,7 @@ def ordinary_batch(entries: Sequence[TocEntry], rules: Rules) -> Batch | None:
     if not entries:
         return None
     fields = Fields(*zip(*map(msgspec.structs.astuple, entries), strict=True))
-    kinds = [KIND_POSITIONS.get(each, NONSENSE) for each in fields.type]
+    kinds = list(map(KIND_POSITIONS.get, fields.type, repeat(NONSENSE)))
     if NONSENSE in kinds or any(fields.chunk_offset) or any(fields.chunk_type):
         return None
     texts = _texts(fields, kinds, rules)
@@ -141,16 +141,21 @@ def _boundaries(fields: Fields, kinds: Sequence[int], has_chunk: Sequence[bool],
 
 def _digests(fields: Fields, kinds: Sequence[int], has_chunk: Sequence[bool]) -> bytes | None:
     """Digests of files; None where one is malformed, or the chunk of a file has another."""
-    pairs = zip(compress(fields.digest, has_chunk), compress(fields.chunk_digest, has_chunk), strict=True)
-    if any(chunk_digest and digest != chunk_digest for digest, chunk_digest in pairs):
+    if fields.digest != fields.chunk_digest and not _are_alike(fields, has_chunk):
         return None
     texts = [digest for digest, kind in zip(fields.digest, kinds, strict=True) if digest and kind == REG]
     first, *hexes = "".join(texts).split(_DIGEST_PREFIX)
-    lengths = {*map(len, texts), *(len(_DIGEST_PREFIX) + len(each) for each in hexes)}
-    if first or len(hexes) != len(texts) or lengths - {_DIGEST_LENGTH}:
+    are_long = {*map(len, texts)} <= {_DIGEST_LENGTH} and {*map(len, hexes)} <= {2 * _DIGEST_SIZE}
+    if first or len(hexes) != len(texts) or not are_long:
         return None
     try:
         raw = bytes.fromhex("".join(hexes))
     except ValueError:
         return None
     return raw if len(raw) == _DIGEST_SIZE * len(texts) else None  # fewer where there were spaces
+
+
+def _are_alike(fields: Fields, has_chunk: Sequence[bool]) -> bool:
+    """True if no file has one digest, and its chunk another."""
+    pairs = zip(compress(fields.digest, has_chunk), compress(fields.chunk_digest, has_chunk), strict=True)
+    return not any(chunk_digest and digest != chunk_digest for digest, chunk_digest in pairs)
