@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from crfs_dav.readers import ByteStore
 
@@ -29,12 +30,14 @@ class Partition:
 
     def keys(self, digest: str) -> Iterable[str]:
         """The owner's keys that begin with `<digest>/`."""
-        return [f"{digest}/{key.partition('/')[2]}" for key in self._store.keys(self._own_digest(digest))]
+        return [f"{digest}/{key.partition('/')[2]}" for key in self._store.keys(_own_digest(self._owner, digest))]
 
     def _own(self, key: str) -> str:
         digest, slash, rest = key.partition("/")
-        return f"{self._own_digest(digest)}{slash}{rest}"
+        return f"{_own_digest(self._owner, digest)}{slash}{rest}"
 
-    def _own_digest(self, digest: str) -> str:
-        """A digest in place of `digest`, as stores on disk want one."""
-        return f"sha256:{hashlib.sha256(f'{self._owner} {digest}'.encode()).hexdigest()}"
+
+@lru_cache(1024)
+def _own_digest(owner: str, digest: str) -> str:
+    """A digest in place of `digest`, as stores on disk want one."""
+    return f"sha256:{hashlib.sha256(f'{owner} {digest}'.encode()).hexdigest()}"

@@ -161,11 +161,13 @@ class CachedReader:
         with closing(stream(self._blob, start, end - start)) as pieces:
             for flight in request:
                 size = flight.span[1] - flight.span[0]
-                data = bytearray(rest)
-                while len(data) < size and (piece := next(pieces, b"")):
-                    data += piece
-                yield self._checked(flight.span, bytes(data[:size]))
-                rest = bytes(data[size:])
+                parts, missing = [rest], size - len(rest)
+                while missing > 0 and (piece := next(pieces, b"")):
+                    parts.append(piece)
+                    missing -= len(piece)
+                data = b"".join(parts)
+                yield self._checked(flight.span, data[:size])
+                rest = data[size:]
 
     def _land(self, flight: Flight, data: bytes) -> None:
         flight.result.set_result(data)

@@ -16,7 +16,7 @@ from crfs_dav.formats.limits import DEFAULT_LIMITS, Limits
 from crfs_dav.names import Digest, digest_of
 from crfs_dav.readers import BytesReader, ReaderAt
 
-_FEW_CHUNKS = 4  # of a file: they are made once, not at each look
+_FEW_CHUNKS = 256  # of a file, 1 GiB of it as a rule: they are made once, not at each look
 _EMPTY_DIGEST = digest_of(b"")
 
 
