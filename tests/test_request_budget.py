@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from urllib3 import HTTPConnectionPool
 
 from crfs_dav.demo.dialect import Dialect
 from crfs_dav.demo.registry import DemoRegistry
 from crfs_dav.names import Digest, Reference, parse_digest, parse_registry, parse_repository
 from crfs_dav.oci import OCI_MANIFEST, Platform
 from crfs_dav.registry.connect import open_client
+from crfs_dav.registry.connection import put_below
 from crfs_dav.registry.settings import RegistrySettings
 from tests.support.http import fetch
 from tests.support.images import NOISE, add_layers, base_layer, upper_layer
@@ -243,3 +245,15 @@ def test_a_second_connection_is_opened_while_the_manifest_comes(registry: DemoRe
             time.sleep(0.01)
 
         assert (before, wire.passed.connections, wire.requests) == (1, 2, 2)
+
+
+def test_a_new_connection_is_taken_after_the_one_that_was_used() -> None:
+    pool = HTTPConnectionPool("127.0.0.1", maxsize=4)
+    used, new = pool._get_conn(), pool._get_conn()
+    pool._put_conn(used)
+
+    put_below(pool, new)
+
+    assert [pool._get_conn() for _ in range(2)] == [used, new]
+    assert pool.pool is not None
+    assert pool.pool.qsize() == 2

@@ -98,7 +98,21 @@ def _connect(pool: Any, connection: Any) -> None:
     with suppress(CrfsError, HTTPError, OSError):  # who needs it will try again, and tell
         connection.timeout = _SPARE_SECONDS
         connection.connect()
-    pool._put_conn(connection)
+    put_below(pool, connection)
+
+
+def put_below(pool: Any, connection: Any) -> None:
+    """Into the pool, to be taken after what is in it: what was used is open for sure.
+
+    A proxy near by may take a new connection at once, and then has all the way to the registry to go.
+    """
+    kept = pool.pool
+    if kept is None:  # the pool is closed
+        connection.close()
+        return
+    with kept.mutex:
+        kept.queue.insert(kept.queue.count(None), connection)  # above the places of those that are not there
+        kept.not_empty.notify()
 
 
 class _BoundedFile(io.RawIOBase):
