@@ -27,6 +27,7 @@ from crfs_dav.formats.columnsfile import ColumnsFile
 from crfs_dav.formats.gzipmember import inflate, prefix
 from crfs_dav.formats.hashing import hashed
 from crfs_dav.formats.limits import Limits, bounded
+from crfs_dav.formats.piped import piped
 from crfs_dav.formats.progress import to_nobody
 from crfs_dav.formats.tarentries import PieceStream, scan_tar
 from crfs_dav.formats.zran import Checkpoint, CheckpointBuilder, inflate_span
@@ -125,7 +126,7 @@ def build_gzip_index(
     """
     blob, content = hashlib.new(digest.algorithm), hashlib.sha256()
     builder = CheckpointBuilder(hashed(pieces, blob), span_limit=limits.chunk)
-    stream = PieceStream(bounded(hashed(builder.content(), content), limits.content, "tar"))
+    stream = PieceStream(bounded(hashed(piped(builder.content()), content), limits.content, "tar"))
     columns = scan_tar(stream, limits, columns=columns, tell=tell)
     stream.drain()
     if blob.hexdigest() != digest.hex:

@@ -26,13 +26,12 @@ def thinned(window: bytes, bit: int, following: bytes | bytearray) -> bytes:
     """
     low, inverted, high = (_decoded(places[-len(window) :], bit, following) for places in (_LOW, _INVERTED, _HIGH))
     differing = (int.from_bytes(low, "big") ^ int.from_bytes(inverted, "big")).to_bytes(len(low), "big")
-    lows, highs = bytes(compress(low, differing)), bytes(compress(high, differing))
-    copied = bytearray(2 * len(lows))
-    copied[_LOW_BYTE::2], copied[1 - _LOW_BYTE :: 2] = lows, highs
+    places = bytearray(2 * len(low))
+    places[_LOW_BYTE::2], places[1 - _LOW_BYTE :: 2] = low, high
     skipped = WINDOW_SIZE - len(window)
     sparse = bytearray(len(window))
-    for position in set(array("H", bytes(copied))):
-        sparse[position - skipped] = window[position - skipped]
+    for place in set(compress(array("H", bytes(places)), differing)):
+        sparse[place - skipped] = window[place - skipped]
     return bytes(sparse)
 
 

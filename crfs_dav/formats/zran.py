@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -27,6 +28,7 @@ SPACING = MIB  # bytes of content between two checkpoints: the index is 0.6 % of
 _COMPRESSED_SPACING = MIB  # and of the blob, where that is larger than its content
 _FOLLOWING_LIMIT = 2 * WINDOW_SIZE  # compressed bytes kept to see what of a window is used
 _WINDOW_LEVEL = 6
+_UNHASHED = 8  # spans, their compressed bytes in memory
 _TRAILER_SIZE = 8
 _BLOCKS_BEFORE_JUDGING = 20_000
 _SMALLEST_BLOCK = 200  # compressed bytes, on average: honest ones have some thousand
@@ -56,7 +58,7 @@ class _Open:
 
     checkpoint: Checkpoint
     window: bytes
-    digest: Any = field(default_factory=hashlib.sha256)
+    compressed: list[bytes | memoryview] = field(default_factory=list)
     following: bytearray | None = None
 
 
@@ -74,26 +76,40 @@ class CheckpointBuilder:
         self._recent: deque[bytes] = deque()  # the member's last content, at least a window of it
         self._recent_size = 0
         self._blocks = 0
+        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="span")
+        self._unhashed: deque[Future[None]] = deque()
 
     def content(self) -> Iterator[bytes]:
         """The content in pieces of at most about 4 MiB; raises Corrupt and NoCheckpoints.
 
-        After the last member zeros may follow, and anything else, as gzip(1) has it.
+        After the last member zeros may follow, and anything else, as gzip(1) has it. Digests of spans, which another
+        thread takes, are there at the end.
         """
+        with self._hasher:
+            yield from self._members()
+            for span in self._unhashed:
+                span.result()
+        for _ in iter(self._source.peek, b""):
+            self._source.skip(len(self._source.peek()))
+
+    def _members(self) -> Iterator[bytes]:
         while True:
             yield from self._member()
             assert self._open is not None
-            self.end, digest = self._source.offset, self._open.digest.copy()
-            while (piece := self._source.peek()) and not any(piece):
-                self._source.skip(len(piece))
-            zeros = len(piece) - len(bytes(piece).lstrip(b"\0"))
-            self._source.skip(zeros)
+            self.end, count = self._source.offset, len(self._open.compressed)
+            self._skip_zeros()
             if not _is_member(self._source):
                 break
-        self._open.digest = digest
+        del self._open.compressed[count:]
         self._close_span()
-        for _ in iter(self._source.peek, b""):
-            self._source.skip(len(self._source.peek()))
+
+    def _skip_zeros(self) -> None:
+        """Take what fills a tape's last block, if anything does; where a member follows, it belongs to the span."""
+        while (piece := self._source.peek()) and not any(piece):
+            self._source.skip(len(piece))
+            if self._source.offset - self.end > self._span_limit:
+                raise NoCheckpoints(f"{self._source.offset - self.end} zeros after a member")
+        self._source.skip(len(piece) - len(bytes(piece).lstrip(b"\0")))
 
     def _member(self) -> Iterator[bytes]:
         skip_header(self._source)
@@ -164,8 +180,10 @@ class CheckpointBuilder:
         span = self._open
         if span is None:
             return
-        span.digest.update(shared)
-        span.checkpoint.digest = span.digest.digest()
+        span.compressed.append(shared)
+        self._unhashed.append(self._hasher.submit(_take_digest, span))
+        if len(self._unhashed) > _UNHASHED:
+            self._unhashed.popleft().result()
         if span.following is not None:
             self._settle(span)
         self.checkpoints.append(span.checkpoint)
@@ -176,7 +194,7 @@ class CheckpointBuilder:
         span = self._open
         if span is None:
             return
-        span.digest.update(data)
+        span.compressed.append(data)
         if span.following is not None:
             span.following += data
             if len(span.following) > _FOLLOWING_LIMIT:
@@ -191,6 +209,10 @@ class CheckpointBuilder:
     def _keep_window(self, span: _Open, window: bytes) -> None:
         span.checkpoint.window = engine.compress(window, _WINDOW_LEVEL)
         span.following, span.window = None, b""
+
+
+def _take_digest(span: _Open) -> None:
+    span.checkpoint.digest = hashlib.sha256(b"".join(span.compressed)).digest()
 
 
 class _Watched(Source):

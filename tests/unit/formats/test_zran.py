@@ -110,3 +110,12 @@ def test_broken_bytes_raise_only_our_errors(noise: bytes, chance: random.Random)
         built(bytes(blob), spacing=1)
     except Corrupt:
         return
+
+
+@pytest.mark.parametrize("behind", [b"", gzip.compress(b"more")], ids=["at the end", "before a member"])
+def test_zeros_after_a_member_are_bounded(behind: bytes) -> None:
+    blob = gzip.compress(b"content") + bytes(100_000)
+
+    assert built(blob + behind, span_limit=200_000)[1] == b"content" + (b"more" if behind else b"")
+    with pytest.raises(NoCheckpoints, match="zeros after a member"):
+        built(blob + behind, span_limit=50_000)
