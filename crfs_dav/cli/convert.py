@@ -34,6 +34,7 @@ from crfs_dav.registry.pull import RegistrySource
 from crfs_dav.registry.push import RegistryTarget
 
 EXIT_FAILURE = 1
+_SHOWN = 20  # paths
 _READ_SECONDS, _DEADLINE_SECONDS = 60.0, 120.0  # at least: no WebDAV client waits for these answers
 
 
@@ -149,6 +150,7 @@ def _tell_end(options: argparse.Namespace, event: str, message: str) -> None:
 def _tell_report(report: Report, task: _Task, options: argparse.Namespace) -> None:
     """On standard output: the name and digest of the result, or the last object of JSON."""
     name = _name(task.destination)
+    missing = _missing(report, task.options)
     if options.json:
         document = {
             "event": "done",
@@ -156,15 +158,25 @@ def _tell_report(report: Report, task: _Task, options: argparse.Namespace) -> No
             "dryRun": task.is_dry,
             "image": descriptor_values(report.root),
             "leftOut": [descriptor_values(each) for each in report.left_out],
+            "notFound": missing,
         }
         print(json.dumps(document), flush=True)
         return
+    if missing:
+        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        print(f"crfs-dav convert: --prioritize: {len(missing)} in no layer that was written: {shown}", file=sys.stderr)
     if not options.quiet:
         before, after = sum(d.layer.size for d in report.layers), sum(d.result.size for d in report.layers)
         left_out = f"; {len(report.left_out)} other manifests left out" if report.left_out else ""
         dry = "; a dry run: nothing was written" if task.is_dry else ""
         print(f"{size_text(before)} became {size_text(after)}{left_out}{dry}", file=sys.stderr)
     print(f"{name}@{report.root.digest}" if isinstance(task.destination, Reference) else f"{name} {report.root.digest}")
+
+
+def _missing(report: Report, options: Options) -> list[str]:
+    """Paths that were to come first, and are nowhere."""
+    found = {path for done in report.layers for path in done.first}
+    return [path for path in options.write.prioritized if path not in found]
 
 
 def _name(place: Place) -> str:

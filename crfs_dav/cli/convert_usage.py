@@ -98,7 +98,7 @@ def add_convert(commands: argparse._SubParsersAction[Any]) -> None:
         type=Path,
         metavar="FILE",
         help="list of paths, one a line: these files come first in their layers, where runtimes fetch them ahead; "
-        "those that a layer lacks are passed over; "
+        "those that no layer has are told at the end; "
         "each layer is unpacked to the folder for temporary files meanwhile",
     )
     convert.add_argument("--dry-run", action="store_true", help="do all of it, but write nothing to DESTINATION")

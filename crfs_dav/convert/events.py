@@ -70,12 +70,16 @@ class LayerSent:
 
 @dataclass(frozen=True, slots=True)
 class LayerDone:
-    """`result` is at the target: the new layer, or the same. `was_there` says that nothing had to be sent."""
+    """`result` is at the target: the new layer, or the same. `was_there` says that nothing had to be sent.
+
+    `first` are the paths in it of those that were to come first.
+    """
 
     layer: Descriptor
     result: Descriptor
     fate: Fate
     was_there: bool
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,9 @@ def _convert(blob: FileReader, destination: Path, options: Options, on_progress:
     content = CheckedTar(blob, None, None, lambda size: on_progress(LayerRead(layer, size)))
     with written(destination) as out, ThreadPoolExecutor(options.threads, thread_name_prefix="compress") as pool:
         tools = Tools(options, pool)
-        found = write_tar(content.pieces(), out, tools, lambda size: on_progress(LayerWritten(layer, size)))
+        new = write_tar(content.pieces(), out, tools, lambda size: on_progress(LayerWritten(layer, size)))
     media_type = layer_type(layer.media_type, "zstd" if is_zstd else "gzip", is_oci=True)
-    result = Descriptor(media_type, found.digest, found.size)
-    done = LayerDone(layer, result, Fate.CONVERTED, was_there=False)
+    result = Descriptor(media_type, new.written.digest, new.written.size)
+    done = LayerDone(layer, result, Fate.CONVERTED, was_there=False, first=new.first)
     on_progress(done)
     return Report(result, (done,), ())

@@ -35,11 +35,20 @@ _OURS = (TOC_DIGEST_ANNOTATION, UNCOMPRESSED_SIZE_ANNOTATION, *ZSTDCHUNKED_ANNOT
 
 @dataclass(frozen=True, slots=True)
 class NewLayer:
-    """A layer as it was written; `content` is the blob."""
+    """A layer as it was written; `content` is the blob, `first` as `NewTar` has it."""
 
     descriptor: Descriptor
     diff_id: Digest
     content: BinaryIO
+    first: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewTar:
+    """A tar as it was written."""
+
+    written: Written
+    first: tuple[str, ...] = ()  # of the paths that were to come first, those that are in it
 
 
 OnSize = Callable[[int], None]
@@ -78,27 +87,27 @@ def new_layer(layer: Descriptor, tar: Iterator[bytes], tools: Tools, *, on_writt
     Raises Corrupt for what is no tar, OSError where the temporary folder does not do, and what `tar` raises.
     """
     with temporary_file(tools.options) as file:
-        written = write_tar(tar, file, tools, on_written)
+        new = write_tar(tar, file, tools, on_written)
         file.seek(0)
-        yield NewLayer(_described(layer, written, tools.options), written.diff_id, file)
+        yield NewLayer(_described(layer, new.written, tools.options), new.written.diff_id, file, new.first)
 
 
-def write_tar(tar: Iterator[bytes], file: BinaryIO, tools: Tools, on_written: OnSize) -> Written:
+def write_tar(tar: Iterator[bytes], file: BinaryIO, tools: Tools, on_written: OnSize) -> NewTar:
     """What was written to `file` of `tar`, which is read to its end; raises Corrupt, and OSError of the file."""
     out = cast(BinaryIO, _Counted(file, on_written))  # only written to
-    written = _write_ordered(tar, out, tools) if tools.options.write.prioritized else tools.write(tar, out)
+    new = _write_ordered(tar, out, tools) if tools.options.write.prioritized else NewTar(tools.write(tar, out))
     for _ in tar:  # what follows the end mark has to have the right digest, too
         pass
     file.flush()
-    return written
+    return new
 
 
-def _write_ordered(tar: Iterator[bytes], out: BinaryIO, tools: Tools) -> Written:
+def _write_ordered(tar: Iterator[bytes], out: BinaryIO, tools: Tools) -> NewTar:
     """What is written of the tar in another order: meanwhile all of it lies in a temporary file."""
     with temporary_file(tools.options) as file:
         _fill(file, tar)
         ordered = prioritize(file, tools.options.write.prioritized)
-        return tools.write(ordered.pieces, out, prioritized=ordered.count)
+        return NewTar(tools.write(ordered.pieces, out, prioritized=ordered.count), ordered.found)
 
 
 def _fill(file: BinaryIO, tar: Iterator[bytes]) -> None:

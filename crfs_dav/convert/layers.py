@@ -108,7 +108,7 @@ class _Work:
             new_layer(layer, tar, self._tools, on_written=lambda size: self._tell(LayerWritten(layer, size))) as new,
         ):
             was_there = self._send(layer, new.descriptor, new.content)
-        return self._done(LayerDone(layer, new.descriptor, Fate.CONVERTED, was_there), new.diff_id)
+        return self._done(LayerDone(layer, new.descriptor, Fate.CONVERTED, was_there, new.first), new.diff_id)
 
     @contextmanager
     def _tar(self, part: Part) -> Iterator[Iterator[bytes]]:

@@ -33,6 +33,7 @@ class Ordered:
 
     pieces: Iterator[bytes]
     count: int
+    found: tuple[str, ...]  # of the names that were wanted, those that are there
 
 
 def prioritize(tar: BinaryIO, names: Sequence[str]) -> Ordered:
@@ -45,7 +46,8 @@ def prioritize(tar: BinaryIO, names: Sequence[str]) -> Ordered:
     first: dict[int, None] = {}
     for name in names:
         _require(clean_name(name), places, first)
-    return Ordered(_pieces(tar, places.starts, first), len(first))
+    found = tuple(name for name in names if clean_name(name) in places.by_name)
+    return Ordered(_pieces(tar, places.starts, first), len(first), found)
 
 
 def _scan(tar: BinaryIO) -> _Places:

@@ -225,6 +225,18 @@ def test_json_is_one_object_a_line(registry: DemoRegistry) -> None:
     assert result.stderr == ""
 
 
+def test_paths_to_come_first_that_are_in_no_layer_are_told(registry: DemoRegistry, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted"
+    wanted.write_text("/etc/upper\netc/passwd\nno/such\nnor/that\n")
+    options = ("--prioritize", str(wanted), "@my/image:plain", "@new:esgz")
+
+    people, programs = convert(registry, "--quiet", *options), convert(registry, "--json", *options)
+
+    assert people.stderr == "crfs-dav convert: --prioritize: 2 in no layer that was written: no/such, nor/that\n"
+    assert json.loads(programs.stdout.splitlines()[-1])["notFound"] == ["no/such", "nor/that"]
+    assert (people.returncode, programs.returncode, programs.stderr) == (0, 0, "")
+
+
 def test_a_terminal_sees_bars(registry: DemoRegistry) -> None:
     terminal, side = pty.openpty()
     arguments = [f"{registry.host}/my/image:plain", f"{registry.host}/new:esgz"]

@@ -56,3 +56,7 @@ def test_names_that_are_not_there_are_passed_over() -> None:
 
     assert sorted(b"".join(ordered.pieces)) == sorted(TAR)
     assert ordered.count == prioritize(io.BytesIO(TAR), ("b",)).count
+
+
+def test_names_that_are_there_are_told_as_they_were_spelled() -> None:
+    assert prioritize(io.BytesIO(TAR), ("nowhere", "/a", "./b/c/hot", "b/none")).found == ("/a", "./b/c/hot")
