@@ -130,6 +130,8 @@ class _Reader(StreamReader):
 
     def readline(self, size: int | None = -1) -> bytes:
         """The next line, at most `size` bytes of it."""
+        if self._read_pos == len(self._read_buf):
+            self.peek(1)  # what there is to read, once
         start = self._read_pos
         end = self._read_buf.find(b"\n", start) + 1
         if not end or (size is not None and 0 <= size < end - start):

@@ -1,13 +1,16 @@
 """Row 8, and 11 for it: a whole image is copied from a cold server, by rclone and by a client without pauses.
 
-rclone makes at most one call in 10 ms to any WebDAV server (`minSleep` in its backend/webdav/webdav.go): nobody can
-serve it an image of ten thousand files in less than a hundred seconds.
+rclone makes at most one call in 10 ms to any WebDAV server, so nobody could serve it an image of ten thousand files in
+less than a hundred seconds. From 1.63 on that can be switched off (https://github.com/rclone/rclone/pull/6897), which
+is done here: Debian 12 has an older one, so it comes from PyPI.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.benchmarks.figures import Against, Figure
 from tests.benchmarks.rig import DEBIAN, Rig
@@ -19,7 +22,9 @@ from tests.support.machine import run
 _MIB = 1 << 20
 _SPEED = Speed(0.030, 1e9)
 _LIMIT_SECONDS = 900
+_RCLONE = Path(sys.executable).with_name("rclone")
 _RCLONE_PACE_SECONDS = 0.010
+_UNPACED = ("--webdav-pacer-min-sleep", "10us")
 _SIZES = (200, 2_000, 20_000)
 
 
@@ -41,12 +46,12 @@ def copy(rig: Rig) -> list[Figure]:
         walk_requests, walk_memory = len(wire.passed.requests), served.memory()
     copied = _copy(rig, DEBIAN)
     against = {"skopeo, umoci": Against(today, 1 / 1.5)}
-    pace = Against((walked.directories + walked.files) * _RCLONE_PACE_SECONDS)
+    pace = Against((walked.directories + walked.files) * _RCLONE_PACE_SECONDS)  # of one that nobody told
     return [
         Figure(8, "eight connections read Debian, cold", "s", walked.seconds, against),
         Figure(8, "  its requests ", "", walk_requests, {"MiB of the blobs": Against(size / _MIB, 1.0)}),
         Figure(
-            8, "rclone copy of Debian, cold, 1 Gbit/s, 30 ms", "s", copied.seconds, against | {"its own pace": pace}
+            8, "rclone copy of Debian, cold, 1 Gbit/s, 30 ms", "s", copied.seconds, against | {"its usual pace": pace}
         ),
         Figure(8, "  its files", "", copied.files),
         Figure(8, "  its requests", "", len(copied.passed.requests), {"MiB of the blobs": Against(size / _MIB, 1.0)}),
@@ -70,7 +75,7 @@ def _copy(rig: Rig, image: str) -> _Copy:
         target = folder / "copy"
         started = time.perf_counter()
         run(
-            ["rclone", "--config", "", "copy", "--webdav-url", served.url, ":webdav:", target],
+            [_RCLONE, *_UNPACED, "--config", "", "copy", "--webdav-url", served.url, ":webdav:", target],
             timeout_seconds=_LIMIT_SECONDS,
         )
         seconds = time.perf_counter() - started

