@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
-from queue import Queue
+from concurrent.futures import Future, ThreadPoolExecutor
 
 _BATCH_SIZE = 256 << 10  # bytes, at least, that are handed over at once
 _BATCHES = 4  # handed over, and not yet hashed
 
-_Batches = Queue[list[bytes] | None]
-
 
 def hashed(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
     """`pieces`, of which `digest` is once they have come to their end. Raises what they raise."""
-    batches: _Batches = Queue(_BATCHES)
-    thread = threading.Thread(target=_hash, args=(batches, digest), name="hash", daemon=True)
-    thread.start()
-    try:
+    unhashed: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as hasher:
         batch, size = [], 0
         for piece in pieces:
             batch.append(piece)
             size += len(piece)
             if size >= _BATCH_SIZE:
-                batches.put(batch)
+                unhashed.append(hasher.submit(_hash, digest, batch))
                 batch, size = [], 0
+            if len(unhashed) > _BATCHES:
+                unhashed.popleft().result()
             yield piece
-        batches.put(batch)
-    finally:
-        batches.put(None)
-        thread.join()
+        hasher.submit(_hash, digest, batch)
 
 
-def _hash(batches: _Batches, digest: hashlib._Hash) -> None:
-    for batch in iter(batches.get, None):
-        for piece in batch:
-            digest.update(piece)
+def _hash(digest: hashlib._Hash, batch: Iterable[bytes]) -> None:
+    for piece in batch:
+        digest.update(piece)
