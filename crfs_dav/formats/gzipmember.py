@@ -19,11 +19,11 @@ except ImportError:  # pragma: no cover - depends on the platform
     engine: Any = zlib
 else:
     engine = zlib_ng
-_libdeflate: Any
+libdeflate: Any
 try:
-    import deflate as _libdeflate
+    import deflate as libdeflate
 except ImportError:  # pragma: no cover - depends on the platform
-    _libdeflate = None
+    libdeflate = None
 
 MAGIC = b"\x1f\x8b\x08"
 PIECE = 64 << 10  # bytes, of input and of output
@@ -72,11 +72,11 @@ def inflate_whole(data: memoryview, limit: int) -> memoryview | None:
     None where it is not, and where libdeflate is not installed: `inflate` reads all there is, and says what is wrong.
     """
     size = int.from_bytes(data[-_SIZE_FIELD:], "little")
-    if _libdeflate is None or not 0 < size <= limit:
+    if libdeflate is None or not 0 < size <= limit:
         return None
     try:
-        return memoryview(_libdeflate.gzip_decompress(data, size))
-    except _libdeflate.DeflateError:
+        return memoryview(libdeflate.gzip_decompress(data, size))
+    except libdeflate.DeflateError:
         return None
 
 

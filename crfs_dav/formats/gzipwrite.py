@@ -8,19 +8,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-_libdeflate: Any
-try:
-    import deflate as _libdeflate
-except ImportError:  # pragma: no cover - depends on the platform
-    _libdeflate = None
-try:
-    from zlib_ng import zlib_ng
-except ImportError:  # pragma: no cover - depends on the platform
-    _engine: Any = zlib
-else:
-    _engine = zlib_ng
+from crfs_dav.formats.gzipmember import engine, libdeflate
 
 DEFAULT_LEVEL = 6
 HIGHEST_LEVEL = 12  # libdeflate's
@@ -31,30 +20,30 @@ _RAW_WBITS = -15
 
 def gzip_member(data: bytes | bytearray, level: int = DEFAULT_LEVEL) -> bytes:
     """`data` as one gzip member; `level` is libdeflate's, 0 (stored) to 12."""
-    trailer = _engine.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
+    trailer = engine.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
     return b"".join((_HEADER, _deflated(data, level), trailer))
 
 
 def _deflated(data: bytes | bytearray, level: int) -> bytes:
-    if _libdeflate is not None:
-        return bytes(_libdeflate.deflate_compress(data, level))
-    return deflate_without_extra(data, level)
+    if libdeflate is not None:
+        return bytes(libdeflate.deflate_compress(data, level))
+    return deflate_without_libdeflate(data, level)
 
 
 def gzip_pieces(pieces: Iterable[bytes], extra: bytes = b"") -> Iterator[bytes]:
     """`pieces` as one gzip member, itself in pieces, `extra` in its header (RFC 1952, 2.3.1.1): for what is long."""
     header = _HEADER if not extra else _HEADER[:3] + b"\x04" + _HEADER[4:] + len(extra).to_bytes(2, "little") + extra
     yield header
-    stream = _engine.compressobj(_STREAM_LEVEL, zlib.DEFLATED, _RAW_WBITS)
+    stream = engine.compressobj(_STREAM_LEVEL, zlib.DEFLATED, _RAW_WBITS)
     crc, size = 0, 0
     for piece in pieces:
-        crc, size = _engine.crc32(piece, crc), size + len(piece)
+        crc, size = engine.crc32(piece, crc), size + len(piece)
         yield stream.compress(piece)
     yield stream.flush() + crc.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def deflate_without_extra(data: bytes | bytearray, level: int) -> bytes:
+def deflate_without_libdeflate(data: bytes | bytearray, level: int) -> bytes:
     """`data` as a deflate stream, in about the size that libdeflate's `level` gives, by what is always installed."""
-    nearest = min(level + 3, 9) if level and _engine is not zlib else min(level, 9)
-    stream = _engine.compressobj(nearest, zlib.DEFLATED, _RAW_WBITS)
+    nearest = min(level + 3, 9) if level and engine is not zlib else min(level, 9)
+    stream = engine.compressobj(nearest, zlib.DEFLATED, _RAW_WBITS)
     return bytes(stream.compress(data) + stream.flush())

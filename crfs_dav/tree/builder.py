@@ -27,6 +27,7 @@ _BATCH = 1024  # entries
 _NO_NAMES = frozenset({"", ".", ".."})
 _SORTED_AT_ONCE = 1 << 14  # names of one directory
 _WHITEOUT = b".wh."
+_REG, _DIR = int(RowKind.REG), int(RowKind.DIR)  # to look them up for each entry is slow in Python 3.11
 _Chains = tuple["array[int]", "array[int]"]  # first child and next sibling of each row, 0 for none
 
 _log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class _Builder:
     def add_all(self, outline: Iterable[Outline]) -> None:
         """Take in all entries. What most of them are costs a few steps: files in known directories, replacing none."""
         heads, linkable, depths = self._heads, self._linkable, self._depths
-        reg, row_reg = Kind.REG, int(RowKind.REG)  # to look them up each time takes a fifth of it all in Python 3.11
+        reg = Kind.REG
         entries = enumerate(outline)
         while batch := list(islice(entries, _BATCH)):
             for position, (name, kind, _) in batch:
@@ -92,7 +93,7 @@ class _Builder:
                 if is_usual and parent is not None and depths[parent] < DEPTH_LIMIT and (parent, base) not in linkable:
                     self._parents.append(parent)
                     self._positions.append(position)
-                    self._kinds.append(row_reg)
+                    self._kinds.append(_REG)
                     depths.append(depths[parent] + 1)
                     self._bases.append(base)
                 else:
@@ -238,8 +239,7 @@ class _Builder:
             directory = directories.pop()
             rows = self._in_order(directory, chains)
             kinds = bytes(map(self._kinds.__getitem__, rows))
-            has_directories = RowKind.DIR in kinds
-            below = [row for row, kind in zip(rows, kinds, strict=True) if has_directories and kind == RowKind.DIR]
+            below = [row for row, kind in zip(rows, kinds, strict=True) if kind == _DIR]
             directories += below
             implied.extend([row for row in below if self._positions[row] == NO_POSITION])
             if RowKind.WRITE_THROUGH in kinds:

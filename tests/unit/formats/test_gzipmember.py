@@ -102,6 +102,6 @@ def test_what_is_not_one_whole_member_is_left_to_pieces(data: bytes, limit: int)
 
 
 def test_where_libdeflate_is_not_installed_all_is_left_to_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gzipmember, "_libdeflate", None)
+    monkeypatch.setattr(gzipmember, "libdeflate", None)
 
     assert inflate_whole(memoryview(_MEMBER), 3000) is None

@@ -21,7 +21,7 @@ from crfs_dav.errors import BadName, Corrupt
 from crfs_dav.formats.candidate import Means
 from crfs_dav.formats.detect import open_archive
 from crfs_dav.formats.estargz import HIDDEN
-from crfs_dav.formats.gzipwrite import deflate_without_extra, gzip_member
+from crfs_dav.formats.gzipwrite import deflate_without_libdeflate, gzip_member
 from crfs_dav.formats.output import Written, footer_of
 from crfs_dav.formats.writer import write_estargz, write_layer
 from crfs_dav.formats.writing import Format, WriteOptions
@@ -300,7 +300,7 @@ def test_what_fails_in_a_thread_fails_the_layer() -> None:
 @pytest.mark.parametrize("level", [0, 1, 6, 9, 12])
 def test_without_the_extra_members_are_read_the_same(level: int) -> None:
     data = lines("x", 50_000)
-    assert zlib.decompress(deflate_without_extra(data, level), -15) == data
+    assert zlib.decompress(deflate_without_libdeflate(data, level), -15) == data
     assert gzip.decompress(gzip_member(data, level)) == data
 
 
