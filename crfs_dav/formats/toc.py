@@ -12,7 +12,7 @@ import posixpath
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, compress, islice, repeat
+from itertools import accumulate, islice, repeat
 from typing import cast
 
 from crfs_dav.errors import OverLimit
@@ -156,18 +156,14 @@ class _Intake:
         self._add_chunks(batch, digests)
 
     def _add_chunks(self, batch: Batch, digests: list[int]) -> None:
-        columns, fields = self.toc.columns, batch.fields
-        offsets = batch.of_chunks(fields.offset)
-        chunk_digests = zip(batch.of_chunks(digests), compress(fields.chunk_digest, batch.has_chunk), strict=True)
+        columns = self.toc.columns
+        offsets = batch.of_chunks(batch.fields.offset)
         columns.extend_chunks_by_column(
             offsets=offsets,
-            inner_offsets=batch.of_chunks(fields.inner_offset),
+            inner_offsets=batch.of_chunks(batch.fields.inner_offset),
             file_offsets=[0] * len(offsets),
-            chunk_sizes=[
-                said or size
-                for said, size in zip(batch.of_chunks(fields.chunk_size), batch.of_chunks(batch.sizes), strict=True)
-            ],
-            chunk_digests=[position if said else NO_DIGEST for position, said in chunk_digests],
+            chunk_sizes=batch.chunk_sizes(),
+            chunk_digests=batch.chunk_digest_positions(digests),
         )
         columns.add_boundaries(batch.boundaries)
         self._chunk_count += len(offsets)
