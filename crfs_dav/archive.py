@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from itertools import islice
 from math import floor
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -13,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from crfs_dav.names import Digest
 from crfs_dav.readers import ReaderAt
 
+_OUTLINED = 1024  # entries that are told of at once
 EMPTY: Mapping[str, bytes] = MappingProxyType({})
 MIME_TYPE_XATTR = "user.mime_type"
 """Attribute that says a file's media type (freedesktop.org, "Common Extended Attributes")."""
@@ -53,11 +55,18 @@ class Entry:
 
 
 class Outline(NamedTuple):
-    """The part of an entry that a tree is built from."""
+    """The part of some entries that a tree is built from, each by itself, in the order of the entries."""
 
-    name: str
-    kind: Kind
-    link_name: str
+    names: Sequence[str]
+    kinds: Sequence[Kind]
+    link_names: Sequence[str]
+
+
+def outlined(entries: Iterable[tuple[str, Kind, str]]) -> Iterator[Outline]:
+    """The outline of entries whose names, kinds and link names come one by one."""
+    following = iter(entries)
+    while some := list(islice(following, _OUTLINED)):
+        yield Outline(*zip(*some, strict=True))
 
 
 class Stat(NamedTuple):
@@ -112,7 +121,7 @@ class Archive(Protocol):
         ...
 
     def outline(self) -> Iterator[Outline]:
-        """Name, kind and link name of each entry, in the order of `entries`, without making the entries."""
+        """Names, kinds and link names in the order of `entries`, some at a time, without making the entries."""
         ...
 
     def stat(self, position: int) -> Stat:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast, overload
 
-from crfs_dav.archive import Entry, Kind, Outline, Stat, stat_of
+from crfs_dav.archive import Entry, Kind, Outline, Stat, outlined, stat_of
 from crfs_dav.convert.filereader import FileReader
 from crfs_dav.errors import Corrupt, OverLimit
 from crfs_dav.formats.layerstream import LayerStream
@@ -69,8 +69,8 @@ class UnpackedLayer(Sequence[Entry]):
         return self
 
     def outline(self) -> Iterator[Outline]:
-        """Name, kind and link name of each entry."""
-        return map(self._outline, range(len(self)))
+        """Names, kinds and link names, some at a time."""
+        return outlined(map(self._parts, range(len(self))))
 
     def stat(self, position: int) -> Stat:
         """What listings show of an entry."""
@@ -101,10 +101,10 @@ class UnpackedLayer(Sequence[Entry]):
     def __getitem__(self, position: int | slice) -> Entry | Sequence[Entry]:
         if isinstance(position, slice):
             return [self[each] for each in range(*position.indices(len(self)))]
-        name, kind, link_name = self._outline(position)
+        name, kind, link_name = self._parts(position)
         return Placed(name, kind, link_name=link_name, layer=self._number, position=position)
 
-    def _outline(self, position: int) -> Outline:
+    def _parts(self, position: int) -> tuple[str, Kind, str]:
         text = self._text[self._ends[position] : self._ends[position + 1]].decode("utf-8", "surrogateescape")
         name, _, link_name = text.partition("\0")
-        return Outline(name, _KINDS[self._kinds[position]], link_name)
+        return name, _KINDS[self._kinds[position]], link_name

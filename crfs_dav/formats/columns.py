@@ -18,10 +18,9 @@ from __future__ import annotations
 import struct
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, pairwise
 from operator import le
 from typing import Any
 
@@ -41,9 +40,6 @@ NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
 _OUTLINED = 1024  # entries that are looked at at once
-_outline = partial(
-    tuple.__new__, Outline
-)  # of a tuple that has its fields; `Outline(...)` itself is a call of Python's
 _NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
 COLUMN_TYPES: Mapping[str, str] = {  # struct's letters, of the columns that `parts` names
     "text": "B",
@@ -168,10 +164,9 @@ class Columns:
 
     def extend_by_column(self, texts: Sequence[bytes], **columns: Sequence[int]) -> None:
         """Append entries, whose values come by the names of their columns: all of them but `text` and `text_ends`."""
-        start = len(self._text)
+        ends = list(accumulate(map(len, texts), initial=len(self._text)))[1:]
         self._text.frombytes(b"".join(texts))
-        self._text_ends.extend([start + end for end in accumulate(map(len, texts))])
-        self.extend_chunks_by_column(**columns)
+        self.extend_chunks_by_column(text_ends=ends, **columns)
 
     def extend_chunks(self, rows: Sequence[ChunkRow]) -> None:
         """Append chunks; those of one entry stand side by side, from its `first_chunk` on."""
@@ -229,7 +224,7 @@ class Columns:
         """Note that members begin at `offsets`."""
         last = self._boundaries[-1] if self._boundaries else NONSENSE
         self._boundaries_sorted = self._boundaries_sorted and all(map(le, [last, *offsets], offsets))
-        self._boundaries.extend(offsets)
+        self.extend_chunks_by_column(boundaries=offsets)
 
     def finish(self, end: int) -> None:
         """Close the columns; `end` is where the last member ends: the TOC's offset."""
@@ -357,15 +352,15 @@ class Columns:
         )
 
     def outline(self) -> Iterator[Outline]:
-        """Name, kind and link name of each entry, straight off the columns."""
+        """Names, kinds and link names of some entries at a time, straight off the columns."""
         for first in range(0, len(self), _OUTLINED):
-            kinds = map(KINDS.__getitem__, self._kinds[first : first + _OUTLINED])
+            kinds = list(map(KINDS.__getitem__, self._kinds[first : first + _OUTLINED]))
             texts = self._texts(first, first + _OUTLINED)
-            names: Iterable[str] = texts
-            links: Iterable[str] = repeat("")
             if any("\0" in text for text in texts):
                 names, links = zip(*(text.partition("\0")[::2] for text in texts), strict=True)
-            yield from map(_outline, zip(names, kinds, links, strict=False))
+                yield Outline(names, kinds, links)
+            else:
+                yield Outline(texts, kinds, [""] * len(texts))
             let_go(self._text)
 
     def _texts(self, first: int, end: int) -> list[str]:

@@ -40,7 +40,7 @@ class TocArchive:
         return self._entries
 
     def outline(self) -> Iterator[Outline]:
-        """Name, kind and link name of each entry, in the order of `entries`."""
+        """Names, kinds and link names in the order of `entries`, some at a time."""
         return self._columns.outline()
 
     def stat(self, position: int) -> Stat:

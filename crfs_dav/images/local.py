@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 
 from crfs_dav.archive import Archive, Kind
 from crfs_dav.errors import Corrupt, NotFound, Unavailable
@@ -172,7 +173,8 @@ class _ArchiveFiles:
 
 def _positions(archive: Archive) -> Iterator[tuple[str, int]]:
     """Places in the archive by path; of several under one path, the last."""
-    for position, (name, kind, _) in enumerate(archive.outline()):
+    named = chain.from_iterable(zip(each.names, each.kinds, strict=True) for each in archive.outline())
+    for position, (name, kind) in enumerate(named):
         if kind in (Kind.REG, Kind.SYMLINK, Kind.HARDLINK):
             yield _clean(name), position
 

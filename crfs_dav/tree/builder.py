@@ -10,12 +10,11 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from heapq import merge
-from itertools import accumulate, islice
-from operator import eq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, groupby, repeat
 
 from crfs_dav.archive import Archive, Kind, Outline
+from crfs_dav.tree.siblings import Siblings
 from crfs_dav.tree.skeleton import NO_POSITION, Path, RowKind, Skeleton, clean, encode_name
 
 DEPTH_LIMIT = 200  # components of a path
@@ -25,10 +24,7 @@ IMPLIED_LIMIT = 500_000  # directories that no entry lists; each costs some 250 
 _HEADS_LIMIT = 4096
 _BATCH = 1024  # entries
 _NO_NAMES = frozenset({"", ".", ".."})
-_SORTED_AT_ONCE = 1 << 14  # names of one directory
-_WHITEOUT = b".wh."
-_REG, _DIR = int(RowKind.REG), int(RowKind.DIR)  # to look them up for each entry is slow in Python 3.11
-_Chains = tuple["array[int]", "array[int]"]  # first child and next sibling of each row, 0 for none
+_REG = bytes([RowKind.REG])
 
 _log = logging.getLogger(__name__)
 _ROW_KINDS = {
@@ -68,7 +64,6 @@ class _Builder:
         self._through: dict[int, str] = {}
         self._implied = 0
         self._unresolved: dict[int, Path] = {}
-        self._replaced: dict[tuple[int, bytes], list[int]] = {}  # rows in no directory, of names that came again
         self.dropped: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
 
@@ -81,28 +76,41 @@ class _Builder:
             self._through[row] = target
 
     def add_all(self, outline: Iterable[Outline]) -> None:
-        """Take in all entries. What most of them are costs a few steps: files in known directories, replacing none."""
-        heads, linkable, depths = self._heads, self._linkable, self._depths
-        reg = Kind.REG
-        entries = enumerate(outline)
-        while batch := list(islice(entries, _BATCH)):
-            for position, (name, kind, _) in batch:
-                head, _, base = name.rpartition("/")
-                parent = heads.get(head)
-                is_usual = kind is reg and base not in _NO_NAMES and "\0" not in name
-                if is_usual and parent is not None and depths[parent] < DEPTH_LIMIT and (parent, base) not in linkable:
-                    self._parents.append(parent)
-                    self._positions.append(position)
-                    self._kinds.append(_REG)
-                    depths.append(depths[parent] + 1)
-                    self._bases.append(base)
-                else:
-                    self.add(position, name, kind)
-            self._store_names()
+        """Take in all entries, and at once the files of a directory that stand side by side."""
+        first = 0
+        for each in outline:
+            self._add_some(first, each.names, each.kinds)
+            first += len(each.names)
+
+    def _add_some(self, first: int, names: Sequence[str], kinds: Sequence[Kind]) -> None:
+        parts = [name.rpartition("/") for name in names]
+        start = 0
+        for head, run in groupby(_heads_of_files(names, parts, kinds)):
+            end = start + len(list(run))
+            bases = [base for _, _, base in parts[start:end]]
+            if head is None or not self._add_files(head, bases, first + start):
+                for at in range(start, end):
+                    self.add(first + at, names[at], kinds[at])
+            start = end
+        self._store_names()
+
+    def _add_files(self, head: str, bases: Sequence[str], position: int) -> bool:
+        """Take in files in `head`, the first from `position` of the archive; False where there is more to it."""
+        parent = self._directory_of(head)
+        if parent is None or not self._linkable.keys().isdisjoint(zip(repeat(parent), bases)):
+            return False
+        count = len(bases)
+        self._parents.frombytes(array("I", [parent]).tobytes() * count)
+        self._positions.extend(range(position, position + count))
+        self._kinds += _REG * count
+        self._depths += bytes([self._depths[parent] + 1]) * count
+        self._bases += bases
+        return True
 
     def add(self, position: int, name: str, kind: Kind) -> None:
         """Take in the entry at `position`."""
-        head, _, base = name.rstrip("/").rpartition("/")
+        path = name.rstrip("/")
+        head, _, base = path.rpartition("/")
         if base in _NO_NAMES or "\0" in name:
             components = clean(name)
             if not name or "\0" in name or not (components or kind is Kind.DIR):
@@ -112,15 +120,15 @@ class _Builder:
                 self._positions[0] = position
                 return
             head, base = "/".join(components[:-1]), components[-1]
-        parent = self._heads.get(head)
+        parent = self._directory_of(head)
         if parent is None:
-            parent = self._find_head(head)
-        if parent is None or self._depths[parent] >= DEPTH_LIMIT:
             self._drop("too deep, or below a link that leads nowhere", name)
             return
-        self._place(parent, base, position, kind)
+        row = self._place(parent, base, position, kind)
+        if kind is Kind.DIR and self._depths[row] < DEPTH_LIMIT:
+            self._remember_head(path, row)
 
-    def _place(self, parent: int, base: str, position: int, kind: Kind) -> None:
+    def _place(self, parent: int, base: str, position: int, kind: Kind) -> int:
         key = (parent, base)
         row_kind = RowKind.REG if kind is Kind.REG else _ROW_KINDS.get(kind, RowKind.OTHER)  # hashing an Enum is slow
         replaced = self._linkable.pop(key, None)
@@ -128,11 +136,12 @@ class _Builder:
             if row_kind is RowKind.DIR and self._kinds[replaced] == RowKind.DIR:
                 self._linkable[key] = replaced
                 self._positions[replaced] = position
-                return
+                return replaced
             self._forget_heads()
         row = self._append(parent, base, row_kind, position)
         if row_kind is RowKind.DIR or row_kind is RowKind.SYMLINK:
             self._linkable[key] = row
+        return row
 
     def _append(self, parent: int, base: str, kind: RowKind, position: int) -> int:
         self._parents.append(parent)
@@ -159,14 +168,21 @@ class _Builder:
         self.dropped[why] += 1
         self.examples.setdefault(why, name)
 
-    def _find_head(self, head: str) -> int | None:
-        components = clean(head)
-        row = self._directory(components, self._imply) if len(components) < DEPTH_LIMIT else None
-        if row is not None:
-            if len(self._heads) >= _HEADS_LIMIT:
-                self._forget_heads()
-            self._heads[head] = row
+    def _directory_of(self, head: str) -> int | None:
+        """Row of the directory that is spelled `head`; None where nothing can be in it."""
+        row = self._heads.get(head)
+        if row is None:
+            components = clean(head)
+            row = self._directory(components, self._imply) if len(components) < DEPTH_LIMIT else None
+            if row is None or self._depths[row] >= DEPTH_LIMIT:
+                return None
+            self._remember_head(head, row)
         return row
+
+    def _remember_head(self, head: str, row: int) -> None:
+        if len(self._heads) >= _HEADS_LIMIT:
+            self._forget_heads()
+        self._heads[head] = row
 
     def _directory(self, components: list[str], missing: Callable[[int, str], int | None]) -> int | None:
         """Row of the directory, through symlinks; None for too many links, or where `missing` has no row to give."""
@@ -211,113 +227,25 @@ class _Builder:
     def finish(self) -> Skeleton:
         """The tree of what is left, its hard links resolved."""
         self._store_names()
-        order, starts, counts, implied = self._sort_children()
+        siblings = Siblings(self._names, self._ends, self._parents, self._positions, self._kinds)
         skeleton = Skeleton(
             self._names,
             self._ends,
             self._parents,
             self._positions,
             self._kinds,
-            order,
-            starts,
-            counts,
-            implied,
+            siblings.order,
+            siblings.starts,
+            siblings.counts,
+            siblings.implied,
             self._unresolved,
         )
         for row in skeleton.order if RowKind.HARDLINK in self._kinds else ():
             if self._kinds[row] == RowKind.HARDLINK:
-                self._resolve_hard_link(row, skeleton)
+                self._resolve_hard_link(row, skeleton, siblings)
         return skeleton
 
-    def _sort_children(self) -> tuple[array[int], array[int], array[int], array[int]]:
-        """The columns `order`, `starts`, `counts` and `implied`."""
-        chains = self._sibling_chains()
-        firsts = chains[0]
-        order, counts, implied = array("I"), array("I", bytes(4 * len(firsts))), array("I")
-        directories = [0]
-        while directories:
-            directory = directories.pop()
-            rows = self._in_order(directory, chains)
-            kinds = bytes(map(self._kinds.__getitem__, rows))
-            below = [row for row, kind in zip(rows, kinds, strict=True) if kind == _DIR]
-            directories += below
-            implied.extend([row for row in below if self._positions[row] == NO_POSITION])
-            if RowKind.WRITE_THROUGH in kinds:
-                rows = [row for row in rows if self._kinds[row] != RowKind.WRITE_THROUGH]
-            firsts[directory], counts[directory] = len(order), len(rows)
-            order.extend(rows)
-        return order, firsts, counts, implied
-
-    def _in_order(self, directory: int, chains: _Chains) -> Sequence[int]:
-        """Rows of the directory's children by name, of equal names one."""
-        rows = list(islice(_chain(chains[0][directory], chains[1]), _SORTED_AT_ONCE))
-        if len(rows) < _SORTED_AT_ONCE:
-            names, ends = self._names, self._ends
-            pairs = [(names[ends[row - 1] : ends[row]], row) for row in rows]
-            pairs.sort()
-            sorted_names = [name for name, _ in pairs]
-            if not any(map(eq, sorted_names, sorted_names[1:])):
-                return [row for _, row in pairs]
-        sorted_rows = self._by_name(_chain(chains[0][directory], chains[1]))
-        return array("I", self._last_of_each_name(directory, sorted_rows, chains))
-
-    def _by_name(self, rows: Iterator[int]) -> Iterator[int]:
-        """`rows` by name, those of equal names as they came; with few names in memory, however many there are."""
-        runs = []
-        while run := sorted(islice(rows, _SORTED_AT_ONCE), key=self._name):
-            runs.append(array("I", run))
-        return merge(*runs, key=self._name) if len(runs) > 1 else iter(runs[0] if runs else ())
-
-    def _last_of_each_name(self, directory: int, rows: Iterator[int], chains: _Chains) -> Iterator[int]:
-        """Of `rows` in order, the last of each name, but for directories in vain; notes which it replaced."""
-        last = 0
-        last_name = b""
-        for row in rows:
-            name = self._name(row)
-            if last and name == last_name:
-                if not self._is_vain(row, last, *chains):
-                    self._replaced.setdefault((directory, name), []).append(last)
-                    last = row
-                continue
-            if last:
-                yield last
-            last, last_name = row, name
-        if last:
-            yield last
-
-    def _name(self, row: int) -> bytes:
-        return bytes(self._names[self._ends[row - 1] : self._ends[row]])
-
-    def _is_vain(self, row: int, earlier: int, firsts: array[int], nexts: array[int]) -> bool:
-        """True if nothing but whiteouts imply the directory at `row`, in the place of a file.
-
-        umoci writes such: a directory replaced by a file, and whiteouts of all that was in it.
-        """
-        if self._kinds[earlier] in (RowKind.DIR, RowKind.SYMLINK, RowKind.WRITE_THROUGH):
-            return False
-        pending = [row]
-        while pending:
-            directory = pending.pop()
-            if self._kinds[directory] != RowKind.DIR or self._positions[directory] != NO_POSITION:
-                return False
-            child = firsts[directory]
-            while child:
-                start = self._ends[child - 1]
-                if self._names[start : start + len(_WHITEOUT)] != _WHITEOUT:
-                    pending.append(child)
-                child = nexts[child]
-        return True
-
-    def _sibling_chains(self) -> tuple[array[int], array[int]]:
-        firsts, nexts = array("I", bytes(4 * len(self._parents))), array("I", bytes(4 * len(self._parents)))
-        parents = self._parents
-        for row in range(len(parents) - 1, 0, -1):
-            parent = parents[row]
-            nexts[row] = firsts[parent]
-            firsts[parent] = row
-        return firsts, nexts
-
-    def _resolve_hard_link(self, row: int, skeleton: Skeleton) -> None:
+    def _resolve_hard_link(self, row: int, skeleton: Skeleton, siblings: Siblings) -> None:
         """Make `row`, and all hard links on the way, what the last target is."""
         chain: dict[int, None] = {}
         target: int | None = row
@@ -325,7 +253,7 @@ class _Builder:
         while target is not None and self._kinds[target] == RowKind.HARDLINK and target not in chain:
             chain[target] = None
             path = tuple(clean(self._archive.entries[self._positions[target]].link_name))
-            target = self._hard_link_target(path, skeleton, target)
+            target = self._hard_link_target(path, skeleton, siblings, target)
         if target is not None and self._kinds[target] == RowKind.UNRESOLVED:
             path, target = self._unresolved[target], None
         for link in chain:
@@ -339,26 +267,29 @@ class _Builder:
                 self._kinds[link] = self._kinds[target]
                 self._positions[link] = self._positions[target]
 
-    def _hard_link_target(self, path: Path, skeleton: Skeleton, link: int) -> int | None:
+    def _hard_link_target(self, path: Path, skeleton: Skeleton, siblings: Siblings, link: int) -> int | None:
         """What was at `path` when the archive made the row `link`; what came later where nothing was."""
         if not path:
             return 0
         parent = self._directory(list(path[:-1]), _no_directory)
         if parent is None:
             return None
-        replaced = self._replaced.get((parent, encode_name(path[-1])), [])
+        replaced = siblings.replaced.get((parent, encode_name(path[-1])), [])
         found = skeleton.child(parent, path[-1])
         if found is not None and found < link:
             return found
         return max((row for row in replaced if row < link), default=found)
 
 
-def _chain(first: int, nexts: array[int]) -> Iterator[int]:
-    """Rows from `first` on, to the end of its chain."""
-    row = first
-    while row:
-        yield row
-        row = nexts[row]
+def _heads_of_files(
+    names: Sequence[str], parts: Sequence[tuple[str, str, str]], kinds: Sequence[Kind]
+) -> list[str | None]:
+    """What stands before the last slash in the names of files; None for what is none, or whose name is no plain one."""
+    reg, no_names = Kind.REG, _NO_NAMES
+    return [
+        head if kind is reg and base not in no_names and "\0" not in name else None
+        for name, (head, _, base), kind in zip(names, parts, kinds, strict=True)
+    ]
 
 
 def _no_directory(parent: int, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from crfs_dav.archive import Entry, Kind, Outline, Stat, stat_of
+from crfs_dav.archive import Entry, Kind, Outline, Stat, outlined, stat_of
 from crfs_dav.readers import BytesReader, ReaderAt
 
 
@@ -22,7 +22,7 @@ class MemoryArchive:
         return self._entries
 
     def outline(self) -> Iterator[Outline]:
-        return (Outline(entry.name, entry.kind, entry.link_name) for entry in self._entries)
+        return outlined((entry.name, entry.kind, entry.link_name) for entry in self._entries)
 
     def stat(self, position: int) -> Stat:
         return stat_of(self._entries[position])

@@ -17,6 +17,7 @@ from crfs_dav.formats.estargz import Footer, parse_footer
 from crfs_dav.formats.limits import Limits
 from crfs_dav.formats.tocarchive import TocArchive
 from crfs_dav.readers import BytesReader
+from tests.support.outlines import rows
 from tests.support.recording import DictStore, RecordingReader
 from tests.support.stargz import (
     ESTARGZ_FOOTER,
@@ -277,7 +278,7 @@ def test_entries_are_made_as_the_toc_has_them() -> None:
     crafter.entry("c", "char", devMajor=1, devMinor=3).entry("b", "block").entry("p", "fifo").file("d/f", b"1")
     archive = open_blob(crafter.build())
 
-    outline = [(each.name, each.kind.value, each.link_name) for each in archive.outline()]
+    outline = [(name, kind.value, link_name) for name, kind, link_name in rows(archive.outline())]
     assert outline == [
         ("./d/", "dir", ""),
         ("d/l", "symlink", "../x"),
