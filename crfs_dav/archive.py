@@ -55,7 +55,7 @@ class Entry:
 
 
 class Outline(NamedTuple):
-    """The part of some entries that a tree is built from, each by itself, in the order of the entries."""
+    """What a tree is built from, of some entries: one value of each kind for every entry, in their order."""
 
     names: Sequence[str]
     kinds: Sequence[Kind]

@@ -166,7 +166,7 @@ class Columns:
         """Append entries, whose values come by the names of their columns: all of them but `text` and `text_ends`."""
         ends = list(accumulate(map(len, texts), initial=len(self._text)))[1:]
         self._text.frombytes(b"".join(texts))
-        self.extend_chunks_by_column(text_ends=ends, **columns)
+        self._extend(text_ends=ends, **columns)
 
     def extend_chunks(self, rows: Sequence[ChunkRow]) -> None:
         """Append chunks; those of one entry stand side by side, from its `first_chunk` on."""
@@ -180,6 +180,9 @@ class Columns:
 
     def extend_chunks_by_column(self, **columns: Sequence[int]) -> None:
         """Append chunks, whose values come by the names of their columns."""
+        self._extend(**columns)
+
+    def _extend(self, **columns: Sequence[int]) -> None:
         for name, values in columns.items():
             kind = COLUMN_TYPES[name]
             # Six times as fast as `extend`, which asks every value what it is.
@@ -224,7 +227,7 @@ class Columns:
         """Note that members begin at `offsets`."""
         last = self._boundaries[-1] if self._boundaries else NONSENSE
         self._boundaries_sorted = self._boundaries_sorted and all(map(le, [last, *offsets], offsets))
-        self.extend_chunks_by_column(boundaries=offsets)
+        self._extend(boundaries=offsets)
 
     def finish(self, end: int) -> None:
         """Close the columns; `end` is where the last member ends: the TOC's offset."""

@@ -30,7 +30,7 @@ _DIGEST_LENGTH = len(_DIGEST_PREFIX) + 2 * _DIGEST_SIZE
 
 
 class Fields(NamedTuple):
-    """The fields of the entries of a batch, each by itself."""
+    """The fields of the entries of a batch: of each field, its values in the order of the entries."""
 
     name: Sequence[str]
     type: Sequence[str]
@@ -106,12 +106,8 @@ class Batch:
 
     def chunk_digest_positions(self, positions: Sequence[int]) -> list[int]:
         """Position of each chunk's digest, which is its file's, of which `positions` tells."""
-        of_chunks, said = self.of_chunks(positions), self.of_chunks(self.fields.chunk_digest)
-        return (
-            of_chunks
-            if all(said)
-            else [each if text else NO_DIGEST for each, text in zip(of_chunks, said, strict=True)]
-        )
+        found, said = self.of_chunks(positions), self.of_chunks(self.fields.chunk_digest)
+        return found if all(said) else [each if text else NO_DIGEST for each, text in zip(found, said, strict=True)]
 
     def chunk_sizes(self) -> list[int]:
         """Size of each chunk: its file's where nothing else is said."""
@@ -183,7 +179,7 @@ def _boundaries(fields: Fields, kinds: Sequence[int], has_chunk: Sequence[bool],
 def _digests(texts: Sequence[str]) -> bytes | None:
     """The digests that `texts` are, one after the other; None where one is malformed."""
     joined = "".join(texts)
-    # Who begins with the prefix, of which no letter but these is left among the hex digits.
+    # "s" is no hex digit: where one begins each text, and none is left without its prefix, that is where prefixes are.
     are_whole = {*map(len, texts)} <= {_DIGEST_LENGTH} and joined[::_DIGEST_LENGTH].count("s") == len(texts)
     try:
         raw = binascii.unhexlify(joined.replace(_DIGEST_PREFIX, ""))
