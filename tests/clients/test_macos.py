@@ -122,7 +122,7 @@ def test_finder_closing_a_file_early_stops_the_fetch() -> None:
         _read_a_little(shop.client, path)
         assert _settled(shop)
 
-        assert 0 < sum(_asked_bytes(shop)) < size // 2
+        assert 0 < sum(_asked_bytes(shop)) < size * 3 // 4  # 24 MiB ahead, and what the sockets hold
         for _ in range(50):
             _read_a_little(shop.client, path)
         assert finder.ask(shop.client, "GET", f"{shop.image}/etc/passwd").status == 200
