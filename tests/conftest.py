@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 _TESTS = Path(__file__).parent
-_TOGETHER = frozenset({"interop", "clients"})  # folders that share one registry, one server and one image
+_SLOWLY_MADE = "debian"  # the fixture that takes minutes
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and those of a folder that shares what takes minutes to make."""
+    """Keep the tests of a file in one process, and all that use the big image in one."""
     for item in items:
-        path = item.path.relative_to(_TESTS)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in _TOGETHER else path.as_posix()))
+        file = item.path.relative_to(_TESTS).as_posix()
+        is_of_image = _SLOWLY_MADE in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group(_SLOWLY_MADE if is_of_image else file))

@@ -47,9 +47,13 @@ def crfs_convert(*words: str | Path) -> str:
 
 @pytest.fixture(scope="module", params=["debian", "awkward"])
 def converted(
-    request: pytest.FixtureRequest, registry: RealRegistry, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    debian: Served,
+    awkward: Served,
+    registry: RealRegistry,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Converted]:
-    original: Served = request.getfixturevalue(request.param)
+    original = {"debian": debian, "awkward": awkward}[request.param]
     image = f"{registry.host}/{original.image.repository}"
     layout = tmp_path_factory.mktemp("converted") / "layout"
     crfs_convert(f"{image}:plain", f"{image}:ours")
