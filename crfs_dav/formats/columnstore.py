@@ -15,7 +15,8 @@ from crfs_dav.names import Digest
 
 logger = logging.getLogger(__name__)
 
-_WAIT_SECONDS = 0.2  # between two looks whether another process has done the work
+_WAIT_SECONDS = 0.2  # between two looks whether another has done the work
+_PATIENCE_SECONDS = 600.0  # and until it is done twice: a registry that trickles must not keep a layer from all others
 
 Pieces = Sequence[bytes | memoryview]
 Work = Callable[[str | None], Iterable[bytes | memoryview] | None]
@@ -78,8 +79,9 @@ class NoFiles:
 class ColumnStore:
     """Columns of layers, by the layer's digest and `what` they are: format, its version, the TOC's digest."""
 
-    def __init__(self, files: FileStore) -> None:
+    def __init__(self, files: FileStore, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._files = files
+        self._patience_seconds = patience_seconds
 
     def load(self, layer: Digest, what: str) -> ColumnsFile | None:
         """Columns that were kept, checked; None where there are none, or no sound ones, which are removed."""
@@ -102,10 +104,16 @@ class ColumnStore:
 
     @contextmanager
     def building(self, layer: Digest, what: str) -> Iterator[None]:
-        """Inside the `with`, nobody else makes these columns; who had to wait for that finds them made, maybe."""
+        """Inside the `with`, nobody else makes these columns; who had to wait for that finds them made, maybe.
+
+        Who has waited for minutes makes them beside the other.
+        """
+        end = time.monotonic() + self._patience_seconds
         while True:
             with self._files.claim(f"{layer}/{what}") as is_ours:
-                if is_ours:
+                if is_ours or time.monotonic() > end:
+                    if not is_ours:
+                        logger.warning("index %s/%s: another is still at it; making it as well", layer, what)
                     yield
                     return
             time.sleep(_WAIT_SECONDS)
