@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,8 @@ from tempfile import TemporaryFile
 from crfs_dav.formats.writer import write_estargz
 from crfs_dav.oci import TOC_DIGEST_ANNOTATION
 from tests.benchmarks.layouts import Layer, write_layout
-from tests.support.real_image import RealImage, cache_folder
+from tests.support.kept import kept
+from tests.support.real_image import RealImage
 from tests.support.real_registry import RealRegistry
 
 BIG = "big.bin"
@@ -39,32 +40,21 @@ class BenchImage:
 
 def bench_image(registry: RealRegistry, debian: RealImage) -> BenchImage:
     """The image, in the registry as `test/bench`, tag `x`; from the cache where it was made before."""
-    kept = _made_once(_KEPT, lambda folder: _make_bench(folder, debian.root))
-    registry.push(kept / "layout", "x", "test/bench")
-    return BenchImage(kept / "root", tuple(sorted((kept / "layers").iterdir())))
+    folder = kept(_KEPT, lambda making: _make_bench(making, debian.root))
+    registry.push(folder / "layout", "x", "test/bench")
+    return BenchImage(folder / "root", tuple(sorted((folder / "layers").iterdir())))
 
 
 def sized_image(registry: RealRegistry, files: int) -> str:
     """Repository and tag of an image of two layers with so many files of some kilobytes each."""
-    kept = _made_once(f"{_SIZED}-{files}", lambda folder: _make_sized(folder, files))
-    registry.push(kept / "layout", "x", f"test/sized-{files}")
+    folder = kept(f"{_SIZED}-{files}", lambda making: _make_sized(making, files))
+    registry.push(folder / "layout", "x", f"test/sized-{files}")
     return f"test/sized-{files}/x"
-
-
-def _made_once(name: str, make: Callable[[Path], None]) -> Path:
-    kept = cache_folder() / name
-    if not kept.exists():
-        making = kept.with_name(f"{kept.name}.{os.getpid()}")
-        shutil.rmtree(making, ignore_errors=True)
-        making.mkdir(parents=True)
-        make(making)
-        making.rename(kept)  # at once or not at all: a run that is cut off leaves no half image
-    return kept
 
 
 def _make_bench(folder: Path, source: Path) -> None:
     root = folder / "root"
-    root.mkdir()
+    root.mkdir(parents=True)
     _write_big(root / BIG, source / "usr")
     for count in _COUNTS:
         (root / f"many-{count}").mkdir()

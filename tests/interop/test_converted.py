@@ -47,13 +47,9 @@ def crfs_convert(*words: str | Path) -> str:
 
 @pytest.fixture(scope="module", params=["debian", "awkward"])
 def converted(
-    request: pytest.FixtureRequest,
-    debian: Served,
-    awkward: Served,
-    registry: RealRegistry,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, registry: RealRegistry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Converted]:
-    original = {"debian": debian, "awkward": awkward}[request.param]
+    original: Served = request.getfixturevalue(request.param)
     image = f"{registry.host}/{original.image.repository}"
     layout = tmp_path_factory.mktemp("converted") / "layout"
     crfs_convert(f"{image}:plain", f"{image}:ours")

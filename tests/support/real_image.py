@@ -1,12 +1,8 @@
-"""Images by other people's tools: layers by umoci, eStargz by ctr-remote, unpacked again by umoci as the answer.
-
-What takes long to make is kept in `CRFS_DAV_TEST_CACHE` (default `~/.cache/crfs-dav-tests`), made where absent.
-"""
+"""Images by other people's tools: layers by umoci, eStargz by ctr-remote, unpacked again by umoci as the answer."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +10,7 @@ from pathlib import Path
 
 from tests.support.containerd import converter
 from tests.support.debian_layers import build_debian
+from tests.support.kept import kept
 from tests.support.machine import run
 from tests.support.real_registry import RealRegistry
 
@@ -47,12 +44,10 @@ class RealImage:
 
 def debian_image(registry: RealRegistry) -> RealImage:
     """The big image, in the registry as `test/debian`; from the cache where it was made before."""
-    kept = cache_folder() / _DEBIAN
-    if not kept.exists():
-        _make_debian(kept, registry)
+    folder = kept(_DEBIAN, lambda making: _make_debian(making, registry))
     for tag in ("plain", "esgz"):
-        registry.push(kept / "layout", tag, "test/debian")
-    return RealImage("test/debian", kept / "layout", kept / "root")
+        registry.push(folder / "layout", tag, "test/debian")
+    return RealImage("test/debian", folder / "layout", folder / "root")
 
 
 def image_of_tars(name: str, tars: Sequence[Path], folder: Path, registry: RealRegistry) -> RealImage:
@@ -65,20 +60,11 @@ def image_of_tars(name: str, tars: Sequence[Path], folder: Path, registry: RealR
     return _convert_and_unpack(f"test/{name}", folder, registry)
 
 
-def cache_folder() -> Path:
-    """Where images are kept from one run to the next."""
-    home = os.environ.get("CRFS_DAV_TEST_CACHE")
-    return Path(home) if home else Path.home() / ".cache" / "crfs-dav-tests"
-
-
-def _make_debian(kept: Path, registry: RealRegistry) -> None:
-    making = kept.with_name(f"{kept.name}.{os.getpid()}")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True, mode=0o700)
-    build_debian(making)
-    _convert_and_unpack("test/debian", making, registry)
-    registry.pull("test/debian", "esgz", making / "layout")
-    making.rename(kept)  # at once or not at all: a run that is cut off leaves no half image
+def _make_debian(folder: Path, registry: RealRegistry) -> None:
+    folder.mkdir(mode=0o700)
+    build_debian(folder)
+    _convert_and_unpack("test/debian", folder, registry)
+    registry.pull("test/debian", "esgz", folder / "layout")
 
 
 def _convert_and_unpack(repository: str, folder: Path, registry: RealRegistry) -> RealImage:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tests.support.real_image import cache_folder
+from tests.support.kept import kept
 
 _FOLDERS = ("bin", "include", "lib", "share")
 _SIZE = 355_000_000  # bytes, packed
@@ -17,14 +17,12 @@ _SIZE = 355_000_000  # bytes, packed
 
 def usr_layer() -> Path:
     """The layer, packed as by `gzip -6`; kept from one run to the next."""
-    kept = cache_folder() / "usr-v2.tar.gz"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        making = kept.with_name(f"{kept.name}.{os.getpid()}")
-        with making.open("wb") as file:
-            _fill(_Packed(file))
-        making.rename(kept)
-    return kept
+    return kept("usr-v2.tar.gz", _make)
+
+
+def _make(path: Path) -> None:
+    with path.open("wb") as file:
+        _fill(_Packed(file))
 
 
 class _Packed:

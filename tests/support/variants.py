@@ -5,13 +5,13 @@ Kept as the image itself is, for they take a minute to make.
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from tests.support.containerd import converter
+from tests.support.kept import kept
 from tests.support.machine import run
-from tests.support.real_image import RealImage, cache_folder
+from tests.support.real_image import RealImage
 from tests.support.real_registry import RealRegistry
 
 ZSTD_CHUNKED = {"zstdchunked-ctr-remote": "layout", "zstdchunked-skopeo": "layout-skopeo"}  # tags, and where they are
@@ -22,19 +22,13 @@ _VARIANTS = "debian-variants-v2"  # a new number whenever what is made here chan
 
 def variants_of(image: RealImage, registry: RealRegistry) -> Path:
     """A folder with OCI layouts of the image in its own and in other forms, and a saved archive of it."""
-    kept = cache_folder() / _VARIANTS
-    if not kept.exists():
-        making = kept.with_name(f"{kept.name}.{os.getpid()}")
-        shutil.rmtree(making, ignore_errors=True)
-        shutil.copytree(image.layout, making / "layout")
-        _make(image, making, registry)
-        making.rename(kept)
-    return kept
+    return kept(_VARIANTS, lambda making: _make(image, making, registry))
 
 
 def _make(image: RealImage, folder: Path, registry: RealRegistry) -> None:
     by_ctr_remote, by_skopeo = ZSTD_CHUNKED
     layout = folder / "layout"
+    shutil.copytree(image.layout, layout)
     with converter(folder / "containerd") as containerd:
         containerd.convert_to_zstdchunked(f"{registry.host}/{image.repository}:plain", by_ctr_remote)
     shutil.rmtree(folder / "containerd")

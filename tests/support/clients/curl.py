@@ -17,6 +17,7 @@ _QUESTION = (
     '<D:propfind xmlns:D="DAV:" xmlns:A="http://apache.org/dav/props/">'
     "<D:prop><D:resourcetype/><D:getcontentlength/><A:executable/></D:prop></D:propfind>"
 )
+_PATIENTLY = ("--retry", "60", "--retry-max-time", "600")  # a layer that is read through first answers 503 until then
 _ASKING = ("--request", "PROPFIND", "--header", "Depth: 1", "--data", _QUESTION)
 
 
@@ -25,7 +26,8 @@ def view(url: str, scratch: Path) -> View:
     found: dict[str, Facts] = {}
     level = [""]
     while level:
-        answers = _fetch(url, [f"{path}/" if path else "" for path in level], scratch / "answers", _ASKING)
+        options = _ASKING if found else (*_ASKING, *_PATIENTLY)
+        answers = _fetch(url, [f"{path}/" if path else "" for path in level], scratch / "answers", options)
         below = {path: facts for answer in answers for path, facts in _parse(url, answer) if path not in ("", *level)}
         shutil.rmtree(scratch / "answers")
         found |= below
