@@ -6,9 +6,10 @@ Not of the big image: Podman refuses a whiteout below what another layer has mad
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -51,22 +52,19 @@ def saved(debian: Served, registry: RealRegistry, tmp_path_factory: pytest.TempP
     registry.push(layout, "plain", "test/podman")
     local = folder / "local"
     local.mkdir()
-    podman: list[str | Path] = [
-        "podman",
-        "--root",
-        folder / "storage",
-        "--runroot",
-        folder / "run",
-        "--storage-driver",
-        "vfs",
-    ]
-    run([*podman, "pull", "--quiet", "--tls-verify=false", f"{registry.host}/test/podman:plain"])
-    run([*podman, "tag", f"{registry.host}/test/podman:plain", _NAME])
-    for form, (name, _) in _SHOWN.items():
-        run([*podman, "save", "--quiet", "--format", form, "--output", local / name, _NAME])
+    with TemporaryDirectory(prefix="podman-") as short:  # Podman refuses a runroot of more than 50 characters
+        storage: list[str | Path] = ["--root", folder / "storage", "--runroot", short, "--storage-driver", "vfs"]
+        _save(["podman", *storage], f"{registry.host}/test/podman:plain", local)
     run(["umoci", "raw", "unpack", "--image", f"{layout}:plain", folder / "root"])
     with crfs_server(registry.host, tmp_path_factory.mktemp("server"), "--local", str(local)) as url:
         yield Saved(url, expected_view(folder / "root"))
+
+
+def _save(podman: Sequence[str | Path], image: str, folder: Path) -> None:
+    run([*podman, "pull", "--quiet", "--tls-verify=false", image])
+    run([*podman, "tag", image, _NAME])
+    for form, (name, _) in _SHOWN.items():
+        run([*podman, "save", "--quiet", "--format", form, "--output", folder / name, _NAME])
 
 
 def _make_image(layout: Path, base: Path, folder: Path) -> None:
