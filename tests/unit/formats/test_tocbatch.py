@@ -64,6 +64,9 @@ _STRANGE: dict[str, Toc] = {
     "a chunk of zeros": {"name": "a", "type": "reg", "size": 9, "offset": 9, "chunkType": "zeros"},
     "a chunk beyond the end": {"name": "a", "type": "reg", "size": 9, "offset": _END},
     "a negative size": {"name": "a", "type": "reg", "size": -9, "offset": 9},
+    "a size beyond reason": {"name": "a", "type": "reg", "size": 1 << 62, "offset": 9},
+    "a size that no column holds": {"name": "a", "type": "reg", "size": 1 << 70, "offset": 9},
+    "a digest of a directory": {"name": "a", "type": "dir", "digest": _DIGESTS[0]},
     "a digest of another kind": {"name": "a", "type": "reg", "size": 9, "offset": 9, "digest": "md5:00"},
     "a digest with a space": {"name": "a", "type": "reg", "digest": _DIGESTS[0][:-1] + " "},
     "a digest in the wrong place": {"name": "a", "type": "reg", "digest": "ab" + _DIGESTS[0][:-2]},
@@ -110,6 +113,14 @@ def _one_by_one(entries: list[Toc]) -> _Found:
 @given(_TOCS)
 def test_a_batch_comes_to_the_same_as_its_entries_one_by_one(entries: list[Toc]) -> None:
     assert _found(entries) == _one_by_one(entries)
+
+
+def test_digests_that_are_right_only_together_are_none() -> None:
+    first, second = _DIGESTS[:2]
+    texts = (first[:-4], first[-4:] + second)
+    found = _found([{"name": f"f{number}", "type": "reg", "digest": text} for number, text in enumerate(texts)])
+
+    assert [entry.digest for entry in found.entries] == [None, None]
 
 
 @pytest.mark.parametrize("what", _STRANGE)

@@ -247,6 +247,12 @@ def test_links_do_not_help_to_get_deeper() -> None:
     assert "1" not in listed(tree).values()
 
 
+@pytest.mark.parametrize("listed_first", [[], [dir_("l/x")]], ids=["implied", "listed"])
+def test_the_deepest_directory_that_a_link_leads_to_stays_empty(listed_first: list[Item]) -> None:
+    tree = layer(symlink("l", "d/" * 199), file("d/" * 199 + "f", b"1"), *listed_first, file("l/x/f", b"2"))
+    assert [what for what in listed(tree).values() if what in ("1", "2")] == ["1"]
+
+
 def test_what_is_left_out_is_logged_once_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         layer(*(file("a\0b") for _ in range(5)), layer_id="l7")
