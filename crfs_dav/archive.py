@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from crfs_dav.names import Digest
 from crfs_dav.readers import ReaderAt
 
-_OUTLINED = 1024  # entries that are told of at once
+OUTLINED = 1024  # entries that are told of at once
 EMPTY: Mapping[str, bytes] = MappingProxyType({})
 MIME_TYPE_XATTR = "user.mime_type"
 """Attribute that says a file's media type (freedesktop.org, "Common Extended Attributes")."""
@@ -59,13 +59,12 @@ class Outline(NamedTuple):
 
     names: Sequence[str]
     kinds: Sequence[Kind]
-    link_names: Sequence[str]
 
 
-def outlined(entries: Iterable[tuple[str, Kind, str]]) -> Iterator[Outline]:
-    """The outline of entries whose names, kinds and link names come one by one."""
+def outlined(entries: Iterable[tuple[str, Kind]]) -> Iterator[Outline]:
+    """The outline of entries whose names and kinds come one by one."""
     following = iter(entries)
-    while some := list(islice(following, _OUTLINED)):
+    while some := list(islice(following, OUTLINED)):
         yield Outline(*zip(*some, strict=True))
 
 
@@ -121,7 +120,7 @@ class Archive(Protocol):
         ...
 
     def outline(self) -> Iterator[Outline]:
-        """Names, kinds and link names in the order of `entries`, some at a time, without making the entries."""
+        """Names and kinds in the order of `entries`, some at a time, without making the entries."""
         ...
 
     def stat(self, position: int) -> Stat:

@@ -69,8 +69,8 @@ class UnpackedLayer(Sequence[Entry]):
         return self
 
     def outline(self) -> Iterator[Outline]:
-        """Names, kinds and link names, some at a time."""
-        return outlined(map(self._parts, range(len(self))))
+        """Names and kinds, some at a time."""
+        return outlined(self._parts(position)[:2] for position in range(len(self)))
 
     def stat(self, position: int) -> Stat:
         """What listings show of an entry."""

@@ -26,7 +26,7 @@ from typing import Any
 
 import msgspec
 
-from crfs_dav.archive import EMPTY, Entry, Kind, Outline, Stat
+from crfs_dav.archive import EMPTY, OUTLINED, Entry, Kind, Outline, Stat
 from crfs_dav.formats.mappedpages import let_go
 from crfs_dav.names import Digest
 
@@ -39,7 +39,6 @@ ZEROS = -2
 NO_MTIME = -(1 << 63)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST_SIZE = 32
-_OUTLINED = 1024  # entries that are looked at at once
 _NAMES_LIMIT = 0xFFFF  # different user or group names of a layer; further ones are not kept
 COLUMN_TYPES: Mapping[str, str] = {  # struct's letters, of the columns that `parts` names
     "text": "B",
@@ -355,15 +354,11 @@ class Columns:
         )
 
     def outline(self) -> Iterator[Outline]:
-        """Names, kinds and link names of some entries at a time, straight off the columns."""
-        for first in range(0, len(self), _OUTLINED):
-            kinds = list(map(KINDS.__getitem__, self._kinds[first : first + _OUTLINED]))
-            texts = self._texts(first, first + _OUTLINED)
-            if any("\0" in text for text in texts):
-                names, links = zip(*(text.partition("\0")[::2] for text in texts), strict=True)
-                yield Outline(names, kinds, links)
-            else:
-                yield Outline(texts, kinds, [""] * len(texts))
+        """Names and kinds of some entries at a time, straight off the columns."""
+        for first in range(0, len(self), OUTLINED):
+            kinds = list(map(KINDS.__getitem__, self._kinds[first : first + OUTLINED]))
+            names = [text.partition("\0")[0] for text in self._texts(first, first + OUTLINED)]
+            yield Outline(names, kinds)
             let_go(self._text)
 
     def _texts(self, first: int, end: int) -> list[str]:

@@ -111,9 +111,10 @@ class ColumnStore:
         end = time.monotonic() + self._patience_seconds
         while True:
             with self._files.claim(f"{layer}/{what}") as is_ours:
-                if is_ours or time.monotonic() > end:
-                    if not is_ours:
-                        logger.warning("index %s/%s: another is still at it; making it as well", layer, what)
+                is_late = not is_ours and time.monotonic() > end
+                if is_late:
+                    logger.warning("index %s/%s: another is still at it; making it as well", layer, what)
+                if is_ours or is_late:
                     yield
                     return
             time.sleep(_WAIT_SECONDS)

@@ -222,7 +222,7 @@ class TarArchive:
         return self._entries
 
     def outline(self) -> Iterator[Outline]:
-        """Names, kinds and link names in the order of `entries`, some at a time."""
+        """Names and kinds in the order of `entries`, some at a time."""
         return self._columns.outline()
 
     def stat(self, position: int) -> Stat:

@@ -100,7 +100,7 @@ class _Builder:
         if parent is None or not self._linkable.keys().isdisjoint(zip(repeat(parent), bases)):
             return False
         count = len(bases)
-        self._parents.frombytes(array("I", [parent]).tobytes() * count)
+        self._parents.extend(array("I", [parent]) * count)
         self._positions.extend(range(position, position + count))
         self._kinds += _REG * count
         self._depths += bytes([self._depths[parent] + 1]) * count

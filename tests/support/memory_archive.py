@@ -22,7 +22,7 @@ class MemoryArchive:
         return self._entries
 
     def outline(self) -> Iterator[Outline]:
-        return outlined((entry.name, entry.kind, entry.link_name) for entry in self._entries)
+        return outlined((entry.name, entry.kind) for entry in self._entries)
 
     def stat(self, position: int) -> Stat:
         return stat_of(self._entries[position])

@@ -7,6 +7,6 @@ from collections.abc import Iterable
 from crfs_dav.archive import Kind, Outline
 
 
-def rows(outline: Iterable[Outline]) -> list[tuple[str, Kind, str]]:
-    """Name, kind and link name of each entry."""
-    return [row for each in outline for row in zip(each.names, each.kinds, each.link_names, strict=True)]
+def rows(outline: Iterable[Outline]) -> list[tuple[str, Kind]]:
+    """Name and kind of each entry."""
+    return [row for each in outline for row in zip(each.names, each.kinds, strict=True)]

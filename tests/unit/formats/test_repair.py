@@ -60,9 +60,10 @@ def test_entries_without_payload_are_found_in_the_run_of_headers() -> None:
         b"plain", "symlink", b"d\xe9"
     )
     layer.raw_entry(b"d\xe9/h", "hardlink", b"d\xe9/f\xe9").raw_file(b"end", b"2")
-    outline = [(name, link_name) for name, _, link_name in rows(open_blob(layer.build()).outline())]
+    archive = open_blob(layer.build())
 
-    assert outline == [
+    assert [name for name, _ in rows(archive.outline())] == [entry.name for entry in archive.entries]
+    assert [(entry.name, entry.link_name) for entry in archive.entries] == [
         (text(b"d\xe9/"), ""),
         (text(b"d\xe9/f\xe9"), ""),
         (text(b"d\xe9/sub/"), ""),
@@ -108,9 +109,9 @@ def test_long_names_are_read_from_the_blocks_before_the_header(kind: str) -> Non
     }
     layer = Layer().raw_file(b"first", b"1")
     layer.entry(go(name), "symlink", raw=long_names[kind] + tar_header(b"short", kind=b"2"), linkName=go(target))
-    _, (name_found, _, target_found) = rows(open_blob(layer.build()).outline())
+    _, found = open_blob(layer.build()).entries
 
-    assert (name_found, target_found) == (text(name), text(target))
+    assert (found.name, found.link_name) == (text(name), text(target))
 
 
 def test_a_name_that_truly_holds_the_replacement_character_stays() -> None:
@@ -230,9 +231,9 @@ def test_a_directory_of_two_true_names_is_not_guessed() -> None:
 def test_a_hard_link_follows_its_target_that_was_renamed() -> None:
     layer = far_apart([b"f\xe9"])
     layer.raw_entry(b"h\xe9", "hardlink", b"f\xe9")
-    *_, (name, _, target) = rows(open_blob(layer.build(), limits=Limits(repair_reads=1)).outline())
+    *_, found = open_blob(layer.build(), limits=Limits(repair_reads=1)).entries
 
-    assert (name, target) == ("h\ufffd", text(b"f\xe9"))
+    assert (found.name, found.link_name) == ("h\ufffd", text(b"f\xe9"))
 
 
 def test_headers_in_a_member_that_no_toc_names_are_found() -> None:
